@@ -27,13 +27,14 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.player.films import note_film
-from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent
+from storyreel.flows.player.links import Links
+from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
 from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
-from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.outcomes import ClipsToBuy, Failure, ShotsFailed, not_stopped_by
 from storyreel.flows.production.overlays import FilmOverlays
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
@@ -41,7 +42,7 @@ from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.slots.places import open_places
 from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.sound_ahead import SoundAhead, music_under, shots_with_dialogue
-from storyreel.flows.production.takes import begin_takes
+from storyreel.flows.production.takes import TakeRuns, begin_takes
 from storyreel.flows.production.words import words_over
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
@@ -57,7 +58,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.text.typefaces import Fonts
 from storyreel.tasks.request.board import own_font
-from storyreel.tasks.studio import open_studio
+from storyreel.tasks.studio import Studio, open_studio
 from storyreel.tasks.threads import in_own_thread, in_threads
 
 _Service = Annotated[str, Field(json_schema_extra={"enum": list(providers.names())})]
@@ -194,6 +195,9 @@ async def render_storyboard(
         needed.next = await then_again(request.model_copy(update={"selection": ()}).command("review"))
         await approval.ask_to_review(needed)
         raise
+    except ClipsToBuy as waiting:
+        waiting.next = await then_again(request.command())
+        raise
     except (BudgetExceeded, ShotsFailed) as excess:
         if isinstance(excess, BudgetExceeded):
             excess.next = await then_again(request.command_within_budget(excess.fits))
@@ -244,6 +248,11 @@ async def _carry_out(
     ):
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, run, planner.limits, agreed)
+        again, failures = await _speak(planner, plan, takes, studio, links)
+        if again is not plan:
+            plan, before = again, takes
+            takes = await begin_takes(plan, studio, run, planner.limits, agreed)
+            takes.adopt(before)
         if scenes and await run_scenes(plan, await takes.finished(), scenes):
             plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
@@ -254,10 +263,12 @@ async def _carry_out(
             words = words_over(planner.film, plan.cut, plan.format.size, fonts)
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
             parts = FilmParts(plan, takes, sound, overlays, studio.house_folder, studio.drawing, fonts)
-            if failures := await takes.run_all(then=parts.prepare):
+            if failures := [*failures, *await takes.run_all(not_stopped_by(failures, plan), then=parts.prepare)]:
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
+            if any(take.waits_for for take in plan.takes):
+                raise ClipsToBuy(plan.waiting)
             finisher = FilmFinisher(planner.film, plan, takes, parts, delivery)
             await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join(studio)
@@ -269,3 +280,21 @@ async def _carry_out(
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
             return rendering
+
+
+async def _speak(
+    planner: Planner, plan: Plan, takes: TakeRuns, studio: Studio, links: Links
+) -> tuple[Plan, list[Failure]]:
+    """Make the speech of a film, on whose length other takes hang, and plan the film again with it.
+
+    What is bought is still what was agreed to: clips that cost something else now wait.
+    """
+    speech = tuple(take for take in plan.speech if take.state != "cached")
+    if not speech:
+        return plan, []
+    of_speech = plan.model_copy(update={"takes": speech})
+    async with orderly_shutdown(of_speech, takes, studio), observe_run(of_speech, takes, studio, links):
+        failures = await takes.run_all(speech)
+    selected = dict.fromkeys(take.shot for take in plan.takes if not take.is_stand_in)
+    again = replace(planner, selection=tuple(selected) if planner.selection else ())
+    return held_to(await in_own_thread(again.plan), agreed_keys(plan)), failures

@@ -17,7 +17,7 @@ from storyreel.flows.names import film_tags, retagged
 from storyreel.flows.packs import version_of
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.production.agreement import check_agreed
+from storyreel.flows.production.agreement import check_agreed, held_to
 from storyreel.flows.production.ceiling import ceiling_of_scene_run
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import run_links
@@ -72,6 +72,7 @@ async def shoot_scene(
     is_of_film = await was_begun_by(of_run)
     planner = await asyncio.to_thread(Planner.of, request, home, confined=not is_of_film)
     plan = await in_own_thread(planner.plan)
+    plan = held_to(plan, agreed or [])
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
     # A run that was started by hand is held to the deployment's, whatever was approved for the run that it names.

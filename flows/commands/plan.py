@@ -19,13 +19,16 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     from storyreel.flows.packs import read_film
     from storyreel.flows.planning.media import check_media
     from storyreel.specs.cut import build_cut
-    from storyreel.specs.derived.lines import spoken_frames
+    from storyreel.specs.derived.lines import line_warnings, spoken_frames
     from storyreel.tasks.request.board import film_warnings
+    from storyreel.tasks.request.local_files import LocalFileChecks
+    from storyreel.tasks.request.recordings import recordings_of_film
 
     film = read_film(storyboard, options.parse_vars(sets))
     check_media(film)
-    cut = build_cut(film, spoken_frames(film, {}))
-    warnings = list(film_warnings(film))
+    recorded = {slate: one.seconds for slate, one in recordings_of_film(film, LocalFileChecks()) if one.seconds}
+    cut = build_cut(film, spoken_frames(film, recorded))
+    warnings = [*film_warnings(film), *line_warnings(film, cut, recorded)]
     if not as_json:
         length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
         print_line(f"{film.title}: {length}; nothing is wrong.")

@@ -92,7 +92,7 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
         {
             "": f"![{_escape(row.take.shot)}]({row.picture})" if row.picture else "",
             "take": f"{_escape(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
-            "play": play_link(row.play, "play" if row.take.kind == "clip" else "show") if has_links else "",
+            "play": play_link(row.play, "show" if row.take.is_picture else "play") if has_links else "",
             "scene": _escape(row.take.scene),
             "state": _state(row),
             "review": _review(row),
@@ -104,7 +104,7 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
     head = [name for name in cells[0] if any(line[name] for line in cells)]
     lines = (head, ["---"] * len(head), *([line[name] for name in head] for line in cells))
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    used = ", or used for what is" if plan.pictures else ""
+    used = ", or used for what is" if plan.pictures or plan.speech else ""
     note = f"★ in the cut{used}; ≈ by the price list, not reported by the service"
     return f"{_DRAFT if plan.is_draft else ''}{count_takes(rows)}\n\n{table}\n\n{note}\n"
 
@@ -147,7 +147,7 @@ def manifest(rendering: Rendering, places: Mapping[str, str], links: Links) -> l
 
 
 def _place(take: RenderedTake, places: Mapping[str, str]) -> str:
-    """Where a take is in the cut, or whether a picture is used for what is there."""
+    """Where a take is in the cut, or whether a picture or a line is used for what is there."""
     if not take.circled:
         return "no"
     return places.get(take.shot, "") if take.kind == "clip" else "used"

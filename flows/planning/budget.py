@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.language.models import Budget
-from storyreel.specs.language.slates import shot_of
+from storyreel.specs.language.slates import is_line, shot_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
@@ -90,7 +90,7 @@ def uncounted(plan: Plan, limits: Sequence[Limit], unpriced: Callable[..., int],
 
 
 def unaffordable(plan: Plan, limits: Sequence[Limit], committed: Committed) -> list[str]:
-    """A warning for each limit that keeps the takes that wait for the approval of a still from being bought.
+    """A warning for each limit that keeps the takes that wait, for approvals or for speech, from being bought.
 
     They are bought by a run of their own. `committed` as in `check_budget`.
     """
@@ -100,7 +100,14 @@ def unaffordable(plan: Plan, limits: Sequence[Limit], committed: Committed) -> l
         before = () if limit.scope == "run" else plan.bought
         found = [(take, reason) for take in (*before, *plan.waiting) for reason in sums.add(take)]
         reasons |= dict.fromkeys(islice((reason for take, reason in found if take.waits_for), 1))
-    return [f"once the stills are approved, {reason}" for reason in reasons]
+    return [f"once {_awaited(plan)}, {reason}" for reason in reasons]
+
+
+def _awaited(plan: Plan) -> str:
+    slates = [slate for take in plan.waiting for slate in take.waits_for]
+    lines = [slate for slate in slates if is_line(slate)]
+    stills = "the stills are approved" if len(lines) < len(slates) else ""
+    return " and ".join(filter(None, (stills, "the speech is made" if lines else "")))
 
 
 class _RunningSums:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
@@ -25,6 +26,8 @@ class History(Frozen):
     """The purchases of these keys, by key."""
     holds: Callable[[str], bool]
     """Whether the store has the clip of this digest. Ask only after `purchases`."""
+    file_of: Callable[[str], Path | None] = lambda _digest: None
+    """The file of what was made, on this host, by its digest; None if it does not exist or is damaged."""
     keeps: Callable[[str], bool] = lambda _key: False
     """Whether this host has a clip of the take with this key that the ledger may not have yet."""
     is_accepted: Callable[[str], bool] = lambda _key: False
@@ -66,6 +69,10 @@ def open_history(home: Home) -> Iterator[History]:
         return
     stored = set[str]()
 
+    def file_of(digest: str) -> Path | None:
+        found = clips.find(digest)
+        return found.path if found else None
+
     def purchases(keys: Iterable[str]) -> Mapping[str, Purchase]:
         # All clips are looked up at once: each question to a bucket is a round trip.
         found = ledger.find_all(keys)
@@ -76,6 +83,7 @@ def open_history(home: Home) -> Iterator[History]:
         yield History(
             purchases=purchases,
             holds=stored.__contains__,
+            file_of=file_of,
             keeps=unnoted.__contains__,
             is_accepted=accepted.__contains__,
             latest=ledger.latest,

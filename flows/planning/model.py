@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
+from storyreel.flows.planning.candidate import Candidate, TakeState
 from storyreel.specs.cut import Cut, EditPoints
+from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format, Music
 from storyreel.tasks.ledger.purchase import Verdict, Word
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.brief import Brief
-
-TakeState = Literal["new", "cached", "resuming", "unknown"]
-"""`new`: a run makes it. `cached`: its clip is in the store. `resuming`: ordered before, a run awaits or fetches it.
-`unknown`: left alone, as it is not known whether the order was accepted.
-"""
 
 ReviewState = Literal["todo", "wip", "wfa", "retake", "approved"]
 """How far a take is to approval. `todo`: not made. `wip`: being made. `wfa`: made, waits for approval. `retake`:
@@ -31,45 +28,9 @@ _WITHOUT_VERDICT: Mapping[TakeState, ReviewState] = {
     "new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa",
 }  # fmt: skip
 
-TakeKind = Literal["clip", "still", "last still", "sheet"]
-"""`still`, `last still`: a picture that a shot begins or ends with. `sheet`: one of a person or a place."""
-
-
-class Candidate(Trusted):
-    """One service that can make a take, with the request that it would get."""
-
-    request: Request
-    key: str
-    price: Money | None
-    """None if unknown."""
-    price_note: str = ""
-    """Doubts about the price, what it includes, or why it is unknown."""
-    brief_of: Callable[[], Brief]
-    """Makes its `brief`, which few takes are asked for."""
-    edit: EditPoints
-    state: TakeState = "new"
-    reason: str = ""
-    why_laid: str = ""
-    """Why the service is not sent the recordings of the shot; empty if it is, or if there are none."""
-    changes: tuple[str, ...] = ()
-    """The parts of the storyboard that differ since the last order under this slate, in the author's words."""
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the two are the same, by their briefs and not by what makes these."""
-        if not isinstance(other, Candidate):
-            return NotImplemented
-        mine, others = ({**each.__dict__, "brief": each.brief, "brief_of": None} for each in (self, other))
-        return mine == others
-
-    @cached_property
-    def brief(self) -> Brief:
-        """The author's words behind the request."""
-        return self.brief_of()
-
-    @property
-    def is_free(self) -> bool:
-        """Whether it is known to cost nothing."""
-        return self.price is not None and not self.price.amount
+TakeKind = Literal["clip", "still", "last still", "sheet", "speech"]
+"""`still`, `last still`: a picture that a shot begins or ends with. `sheet`: one of a person or a place. `speech`: a
+spoken line."""
 
 
 class PlannedTake(Trusted):
@@ -82,7 +43,7 @@ class PlannedTake(Trusted):
     """The scene's number; empty in a film without scenes."""
     take: int
     kind: TakeKind = "clip"
-    """Of a picture the slate is that of what it is made for: `1A@still`, `mira@sheet`."""
+    """Of a picture or a line the slate is that of what it is made for: `1A@still`, `mira@sheet`, `1A@line-1`."""
     circled: bool
     """Whether it is in the cut, as far as that is known before it is made; of a picture, whether clips are made of
     it."""
@@ -107,16 +68,22 @@ class PlannedTake(Trusted):
     """Identity of the clip that must be made before it, as it continues or edits that one."""
     pictures: tuple[str, ...] = ()
     """Identities of the stills and sheets that must be made before it, as it is made of them."""
+    speech: tuple[str, ...] = ()
+    """Identities of the speech that must be made before it, as it is made to it or as long as it."""
     waits_for: tuple[str, ...] = ()
-    """The slates of the stills that must be approved before it is made."""
+    """The slates of the stills that must be approved, and of the speech that must be made, before it is."""
     cut_seconds: Fraction
     """Length in the cut."""
     grading: Grading | None = None
     """How its colours are changed in the film; None if they stay."""
+    is_estimate: bool = False
+    """Whether that is estimated, as not all that is said in it is made yet."""
     keep_sound: bool
     """Whether the sound of the clip is used."""
     recordings: tuple[Attachment, ...] = ()
-    """The recordings of the shot."""
+    """The recordings and the speech of the shot."""
+    sound_begins: int = 0
+    """The frame of the shot with which its recordings begin."""
     timeout: float
     """Seconds that a run waits for it."""
 
@@ -176,7 +143,17 @@ class PlannedTake(Trusted):
     @property
     def needs(self) -> tuple[str, ...]:
         """Identities of all takes that must be made before it."""
-        return self.pictures + ((self.continues,) if self.continues else ())
+        return self.pictures + self.speech + ((self.continues,) if self.continues else ())
+
+    @property
+    def lacks_sound(self) -> bool:
+        """Whether speech that is laid under it is not made yet."""
+        return any(not recording.source for recording in self.recordings)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a still or a sheet."""
+        return self.request.mode.product == "picture"
 
     def as_json(self) -> dict[str, Any]:
         """A row of `plan --json`."""
@@ -190,6 +167,7 @@ class PlannedTake(Trusted):
             "state": self.state,
             "reason": self.reason,
             "cut_seconds": float(self.cut_seconds),
+            **({"estimated": True} if self.is_estimate else {}),
             "sold_seconds": float(self.request.seconds),
             "price": self.price.model_dump(mode="json") if self.price else None,
             "key": self.key,
@@ -232,6 +210,8 @@ class Plan(Trusted):
     """The files under the whole film, each with what the storyboard says of it."""
     takes: tuple[PlannedTake, ...]
     """In the order of the film, the takes of a shot together."""
+    heard: Mapping[str, Attachment] = MappingProxyType({})
+    """The recordings and the speech that are there, by the slates of their lines; that of a whole shot by its slate."""
     longest_chain: int
     """Number of shots in the longest chain of shots that continue each other."""
     expected_seconds: float | None = None
@@ -254,13 +234,23 @@ class Plan(Trusted):
 
     @cached_property
     def clips(self) -> tuple[PlannedTake, ...]:
-        """The takes that are no pictures."""
+        """The takes of shots: neither pictures nor speech."""
         return tuple(take for take in self.takes if take.kind == "clip")
 
     @cached_property
     def pictures(self) -> tuple[PlannedTake, ...]:
         """The sheets and stills, each before what is made of it."""
-        return tuple(take for take in self.takes if take.kind != "clip")
+        return tuple(take for take in self.takes if take.is_picture)
+
+    @cached_property
+    def speech(self) -> tuple[PlannedTake, ...]:
+        """The spoken lines."""
+        return tuple(take for take in self.takes if take.kind == "speech")
+
+    @property
+    def lengths(self) -> Lengths:
+        """The seconds of the recordings and the speech that are there, by slate."""
+        return {slate: one.seconds for slate, one in self.heard.items() if one.seconds is not None}
 
     @property
     def circled(self) -> tuple[PlannedTake, ...]:
@@ -275,18 +265,19 @@ class Plan(Trusted):
     @property
     def bought(self) -> tuple[PlannedTake, ...]:
         """The takes that a run spends money on."""
-        return tuple(take for take in self.takes if take.is_bought)
+        return _each_once(take for take in self.takes if take.is_bought)
 
     @property
     def waiting(self) -> tuple[PlannedTake, ...]:
-        """The takes that a later run spends money on, once their stills are approved."""
-        return tuple(take for take in self.takes if take.waits_for and not take.chosen.is_free)
+        """The takes that a later run spends money on, once their stills are approved and their speech is made."""
+        return _each_once(take for take in self.takes if take.waits_for and not take.chosen.is_free)
 
     @property
     def unapproved(self) -> tuple[str, ...]:
-        """The slates of the stills that must be approved and are not."""
-        approved = {take.shot for take in self.pictures if take.review == "approved"}
-        asked = dict.fromkeys(take.shot for take in self.pictures if take.needs_review)
+        """The slates of the stills and the speech that must be approved and are not."""
+        beside = [take for take in self.takes if take.kind != "clip"]
+        approved = {take.shot for take in beside if take.review == "approved"}
+        asked = dict.fromkeys(take.shot for take in beside if take.needs_review)
         return tuple(slate for slate in asked if slate not in approved)
 
     @property
@@ -332,10 +323,12 @@ class Plan(Trusted):
         }
 
     def sums_as_json(self) -> dict[str, Any]:
-        """Its purchases, those of pictures among them, and those that wait for approvals, for `plan --json`."""
-        pictures = [take for take in self.bought if take.kind != "clip"]
-        apart = {"pictures": _sums_as_json(pictures), "waiting": _sums_as_json(self.waiting)} if self.pictures else {}
-        return _sums_as_json(self.bought) | apart
+        """Its purchases, those of pictures and of speech among them, and those that wait, for `plan --json`."""
+        pictures = [take for take in self.bought if take.is_picture]
+        speech = [take for take in self.bought if take.kind == "speech"]
+        apart = {"pictures": _sums_as_json(pictures)} if self.pictures else {}
+        apart |= {"speech": _sums_as_json(speech)} if self.speech else {}
+        return _sums_as_json(self.bought) | apart | ({"waiting": _sums_as_json(self.waiting)} if apart else {})
 
     @cached_property
     def beside(self) -> Mapping[tuple[str, int], PlannedTake]:
@@ -354,6 +347,14 @@ class Plan(Trusted):
         names = ("provider", "model", "state", "price", "key", "review")
         form = other.as_json() if other else {}
         return {self._other_name: {name: form[name] for name in names} if form else None}
+
+
+def _each_once(takes: Iterable[PlannedTake]) -> tuple[PlannedTake, ...]:
+    """Each line once, however often it is said in the same voice."""
+    found: dict[Hashable, PlannedTake] = {}
+    for take in takes:
+        found.setdefault(take.key if take.kind == "speech" else (take.shot, take.take), take)
+    return tuple(found.values())
 
 
 def named(title: str, *, is_draft: bool) -> str:

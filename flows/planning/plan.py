@@ -14,6 +14,7 @@ from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.builder import TakeBuilder
 from storyreel.flows.planning.takes.pictures import with_waits
+from storyreel.flows.planning.takes.speech import plan_speech
 from storyreel.flows.planning.warnings import chain_lengths, warnings_of
 from storyreel.specs.derived.draft import draft_of
 from storyreel.specs.derived.words import lettering_facts
@@ -38,9 +39,9 @@ def make_plan(
     it. Raises StoryboardError with all problems, and NothingSelected.
     """
     prices = prices or PriceList.read({})
-    of_film = TakeBuilder(film, history, prices)
+    of_film = TakeBuilder(film, history, prices, spoken=plan_speech(film, history, prices, provider))
     if draft:
-        of_draft = TakeBuilder(draft_of(film), history, prices, of_film)
+        of_draft = _of_draft(film, history, prices, of_film, provider)
         plan = _plan(of_draft, of_draft.takes(provider), selection)
         return beside_film(plan, _plan(of_film, of_film.takes(None)), film)
     takes = of_film.takes(provider)
@@ -48,12 +49,20 @@ def make_plan(
         return _plan(of_film, takes, selection)
     drafted: Plan | StoryboardError
     try:
-        of_draft = TakeBuilder(draft_of(film), history, prices, of_film)
+        of_draft = _of_draft(film, history, prices, of_film)
         drafted = _plan(of_draft, of_draft.takes(None))
     except StoryboardError as problem:
         drafted = problem
     plan = _plan(of_film, takes, selection, partial(worth_their_final, takes, drafted))
     return beside_draft(plan, drafted, film.where().file)
+
+
+def _of_draft(
+    film: Storyboard, history: History, prices: PriceList, of_film: TakeBuilder, provider: str | None = None
+) -> TakeBuilder:
+    draft = draft_of(film)
+    drafted_by = provider or (draft.draft.provider if draft.draft else None)
+    return TakeBuilder(draft, history, prices, of_film, plan_speech(draft, history, prices, drafted_by))
 
 
 def _plan(
@@ -77,9 +86,10 @@ def _plan(
         lettering=lettering_facts(film),
         music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
         takes=tuple(builder.in_order(takes)),
+        heard=builder.spoken.heard,
         longest_chain=max(chains.values()),
         expected_seconds=expected_seconds(takes, history),
-        warnings=(*builder.warnings, *warnings_of(film, takes, chains)),
+        warnings=(*builder.warnings, *warnings_of(film, takes, chains, builder.cut, builder.spoken.lengths)),
     )
 
 

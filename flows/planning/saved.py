@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
+from storyreel.flows.planning.candidate import TakeState
+from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money

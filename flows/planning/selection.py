@@ -7,9 +7,12 @@ from itertools import chain
 from typing import get_args
 from unicodedata import normalize
 
-from storyreel.flows.planning.model import PlannedTake, TakeState
+from storyreel.flows.planning.candidate import TakeState
+from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.derived.pictures import sheets_of, stills_of
+from storyreel.specs.derived.speech import lines_to_speak
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Storyboard
 
@@ -17,6 +20,8 @@ OF_APPROVED_DRAFTS = "draft:approved"
 """Selects the takes whose drafts are approved."""
 STILLS = "stills"
 """Selects all stills and sheets."""
+SPEECH = "speech"
+"""Selects all lines that a service speaks."""
 
 
 class NothingSelected(StoryreelError):
@@ -64,12 +69,15 @@ def selectable(film: Storyboard) -> list[str]:
     continued = {shot.upstream for shot in film.all_shots}
     slates = [shot.shot for shot in film.all_shots]
     pictures = [*sheets_of(film, film.all_shots), *chain.from_iterable(map(stills_of, film.all_shots))]
+    lines = [line.shot for line in lines_to_speak(film)]
     return [
         *slates,
         *(f"{slate}+" for slate in slates if slate in continued),
         *(f"scene:{scene.scene}" for scene in film.scenes),
         *(picture.shot for picture in pictures),
         *((STILLS,) if pictures else ()),
+        *lines,
+        *((SPEECH,) if lines else ()),
         "changed",
         *(f"state:{state}" for state in get_args(TakeState)),
         *((OF_APPROVED_DRAFTS,) if film.draft else ()),
@@ -79,9 +87,12 @@ def selectable(film: Storyboard) -> list[str]:
 def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
     slates = {take.shot for take in takes}
     if term in slates:
-        return lambda take: take.shot == term
+        # The lines of a shot belong to it: its narration is heard over it, whatever it is made of.
+        return lambda take: term in (take.shot, owner_of(take.shot) if take.kind == "speech" else "")
     if term == STILLS:
-        return lambda take: take.kind != "clip"
+        return lambda take: take.is_picture
+    if term == SPEECH:
+        return lambda take: take.kind == "speech"
     if term == "changed":
         return lambda take: bool(take.chosen.changes)
     kind, colon, name = term.partition(":")
@@ -91,7 +102,7 @@ def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake
         return _in_state(name)
     if term.endswith("+") and term[:-1] in slates:
         continuations = _with_continuations(term[:-1], takes)
-        return lambda take: take.shot in continuations
+        return lambda take: (owner_of(take.shot) if take.kind == "speech" else take.shot) in continuations
     near = suggestion(term.rstrip("+"), slates, "write a shot, `1A+`, `scene:2`, `state:new` or `changed`")
     raise NothingSelected(f"there is no shot `{term}`", hint=near)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from storyreel.flows.planning.candidate import Candidate, TakeState
 from storyreel.flows.planning.history import History, Orders
-from storyreel.flows.planning.model import Candidate, PlannedTake, TakeState
+from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.problems.phrases import abridged
 from storyreel.tasks.ledger.purchase import Purchase, State
 from storyreel.tasks.request.brief import Brief, changes

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from storyreel.specs.language.slates import is_line
 from storyreel.specs.money import sums
 from storyreel.specs.problems.phrases import counted, listed
 
 if TYPE_CHECKING:
-    from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
+    from storyreel.flows.planning.candidate import TakeState
+    from storyreel.flows.planning.model import Plan, PlannedTake
 
 _STATES: Mapping[TakeState, str] = {
     "new": "to make",
@@ -21,9 +23,13 @@ _STATES: Mapping[TakeState, str] = {
 
 
 def summarize(plan: Plan) -> str:
-    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 made before`, after `3 pictures: …` if there are any."""
+    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 made before`, after `3 pictures: …` and `2 lines: …` if
+    there are any. A length that is estimated is marked: `≈ 28 s`."""
     seconds = float(plan.cut.rate.seconds(plan.cut.frames))
-    parts = [f"{counted(len(plan.cut.events), 'shot')}, {seconds:.4g} s"]
+    about = "≈ " if any(take.is_estimate for take in plan.clips) else ""
+    parts = [f"{counted(len(plan.cut.events), 'shot')}, {about}{seconds:.4g} s"]
+    if plan.speech:
+        parts.append(f"{counted(len(plan.speech), 'line')}: {_states(plan.speech)}")
     if plan.pictures:
         parts.append(f"{counted(len(plan.pictures), 'picture')}: {_states(plan.pictures)}")
     return "; ".join([*parts, f"{counted(len(plan.clips), 'take')}: {_states(plan.clips)}"])
@@ -37,7 +43,7 @@ def _states(takes: Sequence[PlannedTake]) -> str:
 def summarize_purchases(takes: Sequence[PlannedTake]) -> str:
     """`3 takes from aimlapi and 1 from freepik for 4.20 USD and more at an unknown price`; at least one take.
 
-    Pictures are counted apart: `2 pictures and 3 takes from dashscope`.
+    Pictures and lines are counted apart: `2 pictures and 3 takes from dashscope`.
     """
     counts: dict[str, list[str]] = {}
     # The word stands once for services that follow each other.
@@ -51,14 +57,22 @@ def summarize_purchases(takes: Sequence[PlannedTake]) -> str:
 
 
 def _word(take: PlannedTake) -> str:
-    return "take" if take.kind == "clip" else "picture"
+    return {"clip": "take", "picture": "picture", "speech": "line"}[take.request.mode.product]
 
 
 def reason_of(take: PlannedTake) -> str:
     """The reason for a take's state, after what holds it back."""
     if take.waits_for:
-        return f"waits for the approval of {listed(take.waits_for, 'and')}; {take.reason}"
+        return f"waits for {waits_in_words(take)}; {take.reason}"
     return f"not selected; {take.reason}" if take.is_stand_in else take.reason
+
+
+def waits_in_words(take: PlannedTake) -> str:
+    """What a take waits for: `the approval of 1A@still`, `the speech of 1A@line-1`."""
+    lines = [slate for slate in take.waits_for if is_line(slate)]
+    stills = [slate for slate in take.waits_for if slate not in lines]
+    waits = ("the approval of", stills), ("the speech of", lines)
+    return " and ".join(f"{what} {listed(slates, 'and')}" for what, slates in waits if slates)
 
 
 def amounts_of(takes: Iterable[PlannedTake], unknown: str) -> list[str]:

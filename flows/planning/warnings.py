@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.cut import Cut
+from storyreel.specs.derived.lines import Lengths, line_warnings
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.tasks.request.attachments import SPEECH
 from storyreel.tasks.request.board import letter_warnings, own_font
 from storyreel.tasks.request.references import omitted_videos, omitted_voices
 
@@ -39,8 +42,11 @@ def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
     return lengths
 
 
-def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int]) -> Iterator[str]:
-    """A sentence for each thing to know before the film is made; `chains` as of `chain_lengths`."""
+def warnings_of(
+    film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int], cut: Cut, lengths: Lengths
+) -> Iterator[str]:
+    """A sentence for each thing to know before the film is made; `chains` as of `chain_lengths`, and `lengths` those of
+    the recordings and the speech that are there."""
     first = {take.shot: take for take in reversed(list(takes))}
     for slate, length in chains.items():
         if length > LONGEST_CHAIN and slate not in film.continued:
@@ -60,6 +66,7 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
         if shot.last_frame:
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _cut_recordings(film, first)
+    yield from line_warnings(film, cut, lengths)
     yield from _expanded_prompts(film, first)
     yield from _folded_avoid(film, first)
     if any(member.voice for member in film.cast.values()):
@@ -81,7 +88,7 @@ def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:
 def _cut_recordings(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
     """Recordings of which the film does not have the beginning or the end."""
     for slate, take in takes.items():
-        if not take.recordings:
+        if not take.recordings or any(each.digest.startswith(SPEECH) for each in take.recordings):
             continue
         if take.request.sound and take.edit.first:
             before = film.format.fps.seconds(take.edit.first)

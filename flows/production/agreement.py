@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from storyreel.flows.errors import NotAllowed
-from storyreel.flows.planning.model import Candidate, Plan
+from storyreel.flows.planning.candidate import Candidate
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.ledger.budget import Limit
@@ -36,6 +37,32 @@ def check_agreed(plan: Plan, agreed: Collection[str]) -> None:
     if more:
         takes = ", ".join(f"{take.shot} take {take.take} ({take.reason})" for take in more)
         raise NotAgreed(f"the film or the ledger has changed since it was planned; this would be bought too: {takes}")
+
+
+def held_to(plan: Plan, agreed: Collection[str]) -> Plan:
+    """The plan in which clips that hang on speech, and are not among `agreed`, wait.
+
+    They had another length, and so another price, when the run was agreed to: the speech was not made yet.
+    """
+    slates = {take.identity: take.shot for take in plan.speech}
+    waiting = {
+        take.identity: tuple(slates[each] for each in take.speech if each in slates)
+        for take in plan.bought
+        if take.speech and not any(is_agreed(way, agreed) for way in take.candidates)
+    }
+    while more := {
+        take.identity: waiting[take.continues]
+        for take in plan.takes
+        if take.continues in waiting and take.state == "new" and take.identity not in waiting
+    }:
+        waiting |= more
+    takes = (
+        take.model_copy(update={"waits_for": take.waits_for or waiting[take.identity]})
+        if take.identity in waiting
+        else take
+        for take in plan.takes
+    )
+    return plan.model_copy(update={"takes": tuple(takes)}) if waiting else plan
 
 
 def check_consent(plan: Plan, limits: Sequence[Limit], *, buy: bool) -> None:

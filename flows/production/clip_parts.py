@@ -8,15 +8,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.flows.planning.candidate import Candidate
+from storyreel.flows.planning.model import PlannedTake
 from storyreel.flows.planning.takes.pictures import pictures_in
 from storyreel.flows.production.outcomes import MadeTake
+from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.media.clip_end import end_version, write_end
 from storyreel.tasks.media.frames import LAST_FRAME
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.capability import MediaLimits
+from storyreel.tasks.providers.errors import FileChanged
 from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.request.attachments import STILL
 from storyreel.tasks.request.sendable import is_sendable, write_sendable
 from storyreel.tasks.storage.clips import Clip, cache_key, file_named_by_digest, place_by_digest
@@ -63,6 +67,23 @@ class ClipParts:
             file = await self._last_frame(before)
         found = {"source": str(file), "frame_digest": file.stem} if file else {"source": ""}
         return request.model_copy(update={use: attachment.model_copy(update=found)})
+
+    async def first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
+        """The file of the picture a take begins with; None if it has none, one at an address, if it was changed, or if
+        another take had to make it for a clip that is there, and failed."""
+        try:
+            picture = (await self.fill(take, candidate)).first_frame
+        except StoryreelError:
+            if candidate.state != "cached":
+                raise
+            return None
+        if picture is None or not picture.is_local or not picture.source:
+            return None
+        try:
+            await asyncio.to_thread(check_planned, (picture,))
+        except FileChanged:
+            return None
+        return Path(picture.source)
 
     async def _with_pictures(self, request: Request) -> Request:
         """The request with the file of each picture that is a take of this run."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.flows.planning.candidate import Candidate
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.slates import owner_of
+from storyreel.specs.language.slates import is_line, owner_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.inspection.inspect import Inspection
@@ -59,9 +61,12 @@ class ShotsFailed(StoryreelError):
     def __init__(self, failures: Sequence[Failure], shots: int) -> None:
         self.failures, self.shots = tuple(failures), shots
         slates = {failure.shot for failure in failures}
-        pictures = sum(owner_of(slate) != slate for slate in slates)
-        clips = f"{len(slates) - pictures} of {shots} shots" if len(slates) > pictures else ""
-        failed = " and ".join(filter(None, (clips, counted(pictures, "picture") if pictures else "")))
+        lines_failed = sum(map(is_line, slates))
+        pictures = sum(owner_of(slate) != slate for slate in slates) - lines_failed
+        of_shots = len(slates) - pictures - lines_failed
+        clips = f"{of_shots} of {shots} shots" if of_shots else ""
+        beside = (counted(number, what) for number, what in ((pictures, "picture"), (lines_failed, "line")) if number)
+        failed = " and ".join(filter(None, (clips, *beside)))
         causes = self._causes
         lines = [f"{failed} could not be made; what was finished is kept"]
         # Another render would end in the same way.
@@ -77,6 +82,27 @@ class ShotsFailed(StoryreelError):
     def _causes(self) -> list[Failure]:
         """Without the takes that were not begun because of others."""
         return [failure for failure in self.failures if failure.service or failure.is_budget]
+
+
+class ClipsToBuy(StoryreelError):
+    """The speech of a film is made, and clips that are as long as it, or made to it, are still to be bought."""
+
+    def __init__(self, waiting: Sequence[PlannedTake]) -> None:
+        self.waiting = tuple(waiting)
+        what = summarize_purchases(waiting) if waiting else "more takes"
+        hang = "hang" if len(waiting) != 1 else "hangs"
+        super().__init__(
+            f"the speech is made, and what {hang} on its length is not bought yet: {what}; everything that was made is "
+            "kept",
+            hint="the next run shows its price and buys it",
+        )
+
+
+def not_stopped_by(failures: Sequence[Failure], plan: Plan) -> list[PlannedTake]:
+    """The takes of a plan that are neither among failed ones nor made to speech that is."""
+    names = {(failure.shot, failure.take) for failure in failures}
+    failed = {take.identity for take in plan.takes if (take.shot, take.take) in names}
+    return [take for take in plan.takes if not failed.intersection((take.identity, *take.speech))]
 
 
 def failure_of(take: PlannedTake, error: BaseException) -> Failure:

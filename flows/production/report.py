@@ -80,6 +80,8 @@ class Rendering(Frozen):
     shots: tuple[RenderedTake, ...]
     stills: tuple[RenderedTake, ...] = ()
     """The stills and sheets that clips are made of."""
+    speech: tuple[RenderedTake, ...] = ()
+    """The lines that a service has spoken."""
     flow_run: str
     spending: tuple[Spend, ...] = ()
     """The cost of all orders of this run, by service."""
@@ -95,14 +97,15 @@ class Rendering(Frozen):
 
     @property
     def takes(self) -> tuple[RenderedTake, ...]:
-        """All takes, pictures first."""
-        return (*self.stills, *self.shots)
+        """All takes, pictures first, then speech."""
+        return (*self.stills, *self.speech, *self.shots)
 
     @property
     def takes_in_words(self) -> str:
-        """`3 takes`, `3 takes and 2 pictures`."""
-        pictures = counted(len(self.stills), "picture") if self.stills else ""
-        return " and ".join(filter(None, (counted(len(self.shots), "take"), pictures)))
+        """`3 takes`, `3 takes and 2 pictures`, `3 takes, 2 pictures and 4 lines`."""
+        beside = [counted(len(some), what) for some, what in ((self.stills, "picture"), (self.speech, "line")) if some]
+        *others, last = [counted(len(self.shots), "take"), *beside]
+        return f"{', '.join(others)} and {last}" if others else last
 
     @property
     def spent(self) -> tuple[Money, ...]:
@@ -169,6 +172,11 @@ class Rendering(Frozen):
             "seconds": float(self.seconds),
             "shots": [take.model_dump(mode="json", include=_IN_JSON) for take in self.shots],
             "stills": [take.model_dump(mode="json", include={"kind", *_IN_JSON}) for take in self.stills],
+            **(
+                {"speech": [take.model_dump(mode="json", include=_IN_JSON) for take in self.speech]}
+                if self.speech
+                else {}
+            ),
             "spent": single_total(self.spent, self.unpriced),
             "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
             "unpriced": self.unpriced,
@@ -242,6 +250,7 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
             _in_manifest(take) | ({"in_cut": places[take.shot]} if take.circled else {}) for take in rendering.shots
         ],
         "stills": [{"kind": take.kind, **_in_manifest(take)} for take in rendering.stills],
+        **({"speech": [_in_manifest(take) for take in rendering.speech]} if rendering.speech else {}),
     }
     write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
 

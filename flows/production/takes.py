@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Hashable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect import get_run_logger
 
 from storyreel.flows.names import shot_tags
-from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_by_shot
+from storyreel.flows.planning.candidate import Candidate
+from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.takes.pictures import is_spare
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.clip_parts import ClipParts
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
-from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.collect import Take
@@ -38,7 +37,6 @@ from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
-from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
@@ -78,17 +76,26 @@ class TakeRuns:
     ) -> list[Failure]:
         """Make all takes, or these, and conform those in the cut; returns the failures.
 
-        Takes that wait for the approval of a still are not made. `then` is called with each take of the cut that is
+        Takes that wait for an approval or for speech are not made. `then` is called with each take of the cut that is
         conformed.
 
         Raises what is neither an error of a service, of media nor of a budget.
         """
         takes = self._plan.takes if only is None else only
-        made = (take for take in takes if not take.waits_for)
+        made = (take for take in takes if not (take.waits_for or take.lacks_sound))
         outcomes = await asyncio.gather(*(self._run_take(take, then) for take in made), return_exceptions=True)
         if error := next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None):
             raise error
         return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+
+    def adopt(self, before: TakeRuns) -> None:
+        """Take over the takes that another plan of the same film has made in this run."""
+        self.task_runs += before.task_runs
+        self._futures |= {
+            name: made
+            for name, made in before._futures.items()
+            if isinstance(name, tuple) and name[0] == "take" and made.done() and not made.cancelled()
+        }
 
     async def finished(self) -> frozenset[str]:
         """The identities of the takes that have their clips and, if they are in the cut, are conformed.
@@ -106,7 +113,7 @@ class TakeRuns:
                 return True
             key = conform_key(
                 purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
-                LaidSound.of(take.laid_with(take.chosen), take.request), is_draft=self._plan.is_draft,
+                self._laid(take, take.chosen), is_draft=self._plan.is_draft,
                 grading=take.grading,
             )  # fmt: skip
             return self._studio.piece_folder(key).exists()
@@ -215,7 +222,7 @@ class TakeRuns:
     async def _left(self, take: PlannedTake) -> str:
         """A sentence on what a run that is stopped leaves of a take."""
         if self.finished_take(take):
-            return f"its {'clip' if take.kind == 'clip' else 'picture'} is in the store"
+            return f"its {take.request.mode.product} is in the store"
         keys = [candidate.key for candidate in take.candidates]
         purchases = await self._studio.find_briefly(keys)
         if purchases is None:
@@ -264,7 +271,9 @@ class TakeRuns:
             return (await self.made(before)).clip
         except Exception as error:
             what = f"continues {before.shot}"
-            if before.kind != "clip":
+            if before.kind == "speech":
+                what = f"is as long as {before.shot}"
+            elif before.kind != "clip":
                 what = f"is made of {before.shot}"
             elif take.request.edited:
                 what = f"edits {before.shot} take {before.take}"
@@ -335,27 +344,13 @@ class TakeRuns:
             return None
         if take.kind != "clip":
             return Wanted()
-        first = await self._first_frame(take, candidate)
+        first = await self._files.first_frame(take, candidate)
         needed = Needed(frames=candidate.edit.frames, rate=self.house.rate)
         sound = take.keep_sound and not take.laid_with(candidate)
         return Wanted(first_frame=first, sound=sound, needed=needed)
 
-    async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
-        """The file of the picture a take begins with; None if it has none, one at an address, if it was changed, or if
-        another take had to make it for a clip that is there, and failed."""
-        try:
-            picture = (await self._files.fill(take, candidate)).first_frame
-        except StoryreelError:
-            if candidate.state != "cached":
-                raise
-            return None
-        if picture is None or not picture.is_local or not picture.source:
-            return None
-        try:
-            await asyncio.to_thread(check_planned, (picture,))
-        except FileChanged:
-            return None
-        return Path(picture.source)
+    def _laid(self, take: PlannedTake, candidate: Candidate) -> LaidSound | None:
+        return LaidSound.of(take.laid_with(candidate), candidate.request, take.sound_begins)
 
     async def _house_clip(self, take: PlannedTake) -> HouseClip:
         clip = await self._conform(take, self._accepted_signature)
@@ -375,7 +370,7 @@ class TakeRuns:
             self._studio,
             keep_sound=take.keep_sound,
             accept=accept,
-            laid=LaidSound.of(take.laid_with(made.candidate), made.candidate.request),
+            laid=self._laid(take, made.candidate),
             is_draft=self._plan.is_draft,
             grading=take.grading,
             name=f"conform {take.shot}",

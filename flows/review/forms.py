@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -73,8 +74,8 @@ def review_form(question: Question, problems: Mapping[str, str], house: Path, li
         field = Field(answer(), title=_title(shot), description=text, json_schema_extra={"position": position})
         fields[name] = (answer, field)
     form = create_model("Review", __base__=RunInput, **fields)
-    stills = sum(shot.kind != "clip" for shot in question.shots.values())
-    kinds = ((stills, "still"), (len(question.shots) - stills, "shot"))
+    words = Counter({"clip": "shot", "speech": "line"}.get(shot.kind, "still") for shot in question.shots.values())
+    kinds = [(words[word], word) for word in ("still", "line", "shot")]
     waiting = " and ".join(counted(number, kind) for number, kind in kinds if number)
     verb = "waits" if len(question.shots) == 1 else "wait"
     return form.with_initial_data(description=f"{waiting} {verb} for approval.")
@@ -142,6 +143,8 @@ def approved_budget(question: Question, answer: Mapping[str, Any]) -> Money | No
 
 def _title(shot: ShotToReview) -> str:
     """The title of a shot's field: `Shot 1A`, `Last still of 1A`."""
+    if shot.kind == "speech":
+        return f"Line {shot.slate}"
     return f"Shot {shot.slate}" if shot.kind == "clip" else f"{shot.kind.capitalize()} of {owner_of(shot.slate)}"
 
 
@@ -166,7 +169,7 @@ def _description(shot: ShotToReview, problem: str, house: Path, links: Links, ro
         remarks = f": {escape(take.remarks)}" if take.remarks else ""
         cost = f", {take.cost}" if take.cost and take.cost.amount else "" if take.cost else ", price unknown"
         address = links.take(take.clip.stem, shot.slate, take.take)
-        verb = "play" if shot.kind == "clip" else "show"
+        verb = "play" if shot.kind in ("clip", "speech") else "show"
         play = f"[{verb} take {take.take}]({link_address(address)})" if address else ""
         line = f"take {take.take}, {take.state_in_words}, {take.service}{cost}{remarks}"
         paragraphs += [_picture(take, house, room), line, play]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, ReviewState, TakeKind, takes_by_shot
+from storyreel.flows.planning.candidate import Candidate
+from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, TakeKind, takes_by_shot
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
@@ -34,7 +35,8 @@ def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
         if review_state(takes) == "approved" or not any(take.needs_review for take in takes):
             return False
         if takes[0].kind != "clip":
-            return slate in awaited
+            # Narration is a part of the film itself.
+            return slate in awaited or (takes[0].kind == "speech" and not plan.is_draft)
         return not any(take.waits_for for take in takes) and not plan.is_draft
 
     return {slate: takes for slate, takes in takes_by_shot(plan.takes).items() if must_be_approved(slate, takes)}
@@ -135,14 +137,16 @@ class ReviewNeeded(StoryreelError):
 
     def __init__(self, shots: Sequence[ShotToReview], of: int) -> None:
         self.shots, self.of = tuple(shots), of
-        stills = sum(shot.kind != "clip" for shot in shots)
-        clips = len(shots) - stills
-        many = (counted(stills, "still") if stills else "", f"{clips} of {of} shots" if clips else "")
-        self.what = "the shot" if clips == of == 1 and not stills else " and ".join(filter(None, many))
+        lines = sum(shot.kind == "speech" for shot in shots)
+        clips = sum(shot.kind == "clip" for shot in shots)
+        stills = len(shots) - clips - lines
+        beside = [counted(number, what) for number, what in ((stills, "still"), (lines, "line")) if number]
+        many = (*beside, f"{clips} of {of} shots" if clips else "")
+        self.what = "the shot" if clips == of == 1 and not beside else " and ".join(filter(None, many))
         """The number of those that wait: `2 of 5 shots`, `3 stills`."""
-        lines = [f"{self.what} {'waits' if len(shots) == 1 else 'wait'} for approval; everything that was made is kept"]
-        lines += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
-        super().__init__("\n".join(lines))
+        told = [f"{self.what} {'waits' if len(shots) == 1 else 'wait'} for approval; everything that was made is kept"]
+        told += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
+        super().__init__("\n".join(told))
 
 
 def _listed(takes: Iterable[TakeToReview]) -> str:

@@ -101,7 +101,7 @@ def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, 
         purchases = history.purchases([take.key for take in plan.takes])
     clips = planner.home.clips()
     shown = (takes for takes in takes_by_shot(plan.clips).values() if review_state(takes))
-    wanted = (*plan.pictures, *chain.from_iterable(shown))
+    wanted = (*plan.pictures, *plan.speech, *chain.from_iterable(shown))
     return plan, purchases, {take.key: clip for take in wanted if (clip := _clip(take, purchases, clips))}
 
 

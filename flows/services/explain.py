@@ -14,6 +14,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.summary import reason_of
 from storyreel.flows.services.catalogue import transport_of
 from storyreel.flows.terminal import Terminal, styled
+from storyreel.specs.derived.speech import lines_to_speak
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.slates import owner_of, picture_slate
 from storyreel.specs.problems.phrases import counted, listed, suggestion
@@ -124,6 +125,9 @@ def explain(
 
 
 def _why(film: Storyboard, take: PlannedTake) -> str:
+    if take.kind == "speech":
+        line = next(line for line in lines_to_speak(film) if line.shot == take.shot).line
+        return f"it is {line.kind} of {line.shot}, without a recording"
     if take.kind != "clip":
         part = {"still": "first frame", "last still": "last frame", "sheet": "sheet"}[take.kind]
         return f"it is the {part} of {owner_of(take.shot)}"
@@ -187,10 +191,10 @@ def _attachments(
 
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     kind, _, mark = attachment.digest.partition(":")
-    if kind in ("take", "still"):
+    if kind in ("take", "still", "speech"):
         key, _, part = mark.partition(" ")
         before = next(take for take in plan.takes if take.identity == key)
-        if kind == "still":
+        if kind != "take":
             return f"{before.shot} take {before.take}"
         part = part or ("last frame" if attachment.kind == "image" else "clip")
         return f"{part} of {before.shot} take {before.take}"
@@ -264,13 +268,21 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "model", request.model
     size = f"{request.width}×{request.height}"
     if take.kind == "clip":
-        yield "length", f"{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}"
-    else:
+        about = "≈ " if take.is_estimate else ""
+        yield (
+            "length",
+            f"{about}{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}",
+        )
+    elif take.is_picture:
         yield "size", size
+    else:
+        spoken = (("voice", request.voice), ("language", request.language), ("delivery", request.delivery))
+        yield from (each for each in spoken if each[1])
     if not take.chosen.is_free:
         price = str(take.price) if take.price else "not known (`storyreel prices`)"
         yield "price", "; ".join(filter(None, (price, take.chosen.price_note)))
-    yield "seed", str(request.seed)
+    if take.kind != "speech":
+        yield "seed", str(request.seed)
     if request.prompt and take.kind == "clip":
         yield "expansion", "on: the service rewrites the prompt" if request.expand_prompt else "off"
     if take.laid_with(take.chosen):

@@ -26,6 +26,8 @@ _LETTERS_A_SECOND = Fraction(14)
 _SLOWER = (("CJK UNIFIED", Fraction(9, 2)), ("HANGUL", Fraction(11, 2)), ("HIRAGANA", Fraction(7)),
            ("KATAKANA", Fraction(7)))  # fmt: skip
 """The same of scripts that write syllables or words, by the beginning of the names of their letters."""
+_DOUBT = Fraction(5, 4)
+"""How many times as long as its shot what is said may seem to be before it is told."""
 _PAUSE = Fraction(3, 10)
 """Seconds at the end of a sentence."""
 
@@ -145,7 +147,7 @@ def spoken_frames(film: Storyboard, lengths: Lengths) -> dict[str, int]:
         for line, first in _narration_places(film, shot, lengths):
             over = heard_over(line, order)
             growing = [slate for slate in over if slate in frames]
-            end = first + _frames(length_of(line, lengths), rate) + _pad(shots[over[-1]], rate)
+            end = first + _frames(length_of(line, lengths), rate) + pad_of(shots[over[-1]], rate)
             missing = end - sum(frames.get(slate) or frames_of(shots[slate].duration, rate) for slate in over)
             for place, slate in enumerate(growing if missing > 0 else ()):
                 frames[slate] += missing * (place + 1) // len(growing) - missing * place // len(growing)
@@ -174,24 +176,29 @@ def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLi
     return tuple(placed)
 
 
-def excess_of_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[tuple[SpokenLine, Fraction]]:
-    """Lines that end after the shots that they are heard in, each with the seconds by which it does.
+def line_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]:
+    """A sentence for each line that ends after the shots that it is heard in; of dialogue, for the last of a shot.
 
-    Of the dialogue of a shot the last line; without the recordings of shots, which are told of apart.
+    Without the recordings of shots, which are told of apart. What is estimated is told if it is much longer.
     """
     events = {event.shot: event for event in cut.events}
     order = list(events)
     for shot in film.all_shots:
+        ends = [(line, place + _frames(length_of(line, lengths), cut.rate), line.slate in lengths)
+                for line, place in _narration_places(film, shot, lengths)]  # fmt: skip
         dialogue = _dialogue(film, shot)
         if dialogue and not shot.recordings:
-            end = _pad(shot, cut.rate) + _frames(_seconds_of_dialogue(film, shot, lengths), cut.rate)
-            if end > events[shot.shot].frames:
-                yield dialogue[-1], cut.rate.seconds(end - events[shot.shot].frames)
-        for line, place in _narration_places(film, shot, lengths):
-            end = events[shot.shot].start + place + _frames(length_of(line, lengths), cut.rate)
-            last = events[heard_over(line, order)[-1]]
-            if end > last.end:
-                yield line, cut.rate.seconds(end - last.end)
+            end = pad_of(shot, cut.rate) + _frames(_seconds_of_dialogue(film, shot, lengths), cut.rate)
+            ends.insert(0, (dialogue[-1], end, all(line.slate in lengths for line in dialogue)))
+        for line, end, is_known in ends:
+            over = heard_over(line, order)
+            room = events[over[-1]].end - events[line.shot].start
+            if end > room * (1 if is_known else _DOUBT):
+                beyond = float(cut.rate.seconds(end - room))
+                shots = f"shot {over[0]}" if len(over) == 1 else f"shots {over[0]} to {over[-1]}"
+                about = "" if is_known else "about "
+                advice = "make it longer, or write `duration: speech`"
+                yield f"the {line.kind} of {line.shot} ends {about}{beyond:.2g} s after {shots}: {advice}"
 
 
 def length_of(line: SpokenLine, lengths: Lengths) -> Fraction:
@@ -219,7 +226,7 @@ def _seconds_of_dialogue(film: Storyboard, shot: Shot, lengths: Lengths) -> Frac
 
 def _needed(film: Storyboard, shot: Shot, lengths: Lengths) -> int:
     """Frames of a shot that lasts as its lines do, but for narration that goes on through others."""
-    rate, pad = film.format.fps, _pad(shot, film.format.fps)
+    rate, pad = film.format.fps, pad_of(shot, film.format.fps)
     end = pad + _frames(_seconds_of_dialogue(film, shot, lengths), rate)
     own = [(line, first) for line, first in _narration_places(film, shot, lengths) if not line.through]
     return max([end, *(first + _frames(length_of(line, lengths), rate) for line, first in own)]) + pad
@@ -228,7 +235,7 @@ def _needed(film: Storyboard, shot: Shot, lengths: Lengths) -> int:
 def _narration_places(film: Storyboard, shot: Shot, lengths: Lengths) -> Iterator[tuple[SpokenLine, int]]:
     """The narration of a shot, each line with the frame of the shot that it begins with: one after another."""
     rate = film.format.fps
-    free = _pad(shot, rate)
+    free = pad_of(shot, rate)
     if shot.lasts_as_speech:
         free += _frames(_seconds_of_dialogue(film, shot, lengths), rate)
     for line in lines_of_shot(film, shot):
@@ -243,7 +250,7 @@ def _dialogue_places(
 ) -> Iterator[tuple[SpokenLine, Fraction, Fraction]]:
     """The dialogue of a shot, one line after another: each as long as its recording or its speech, or as its share of
     the letters of all that are spoken in the shot or in its one recording."""
-    lines, pad = _dialogue(film, shot), _pad(shot, rate)
+    lines, pad = _dialogue(film, shot), pad_of(shot, rate)
     begin, end = rate.seconds(event.start + pad), rate.seconds(event.end)
     known = [lengths.get(line.slate) for line in lines]
     seconds = [each for each in known if each is not None]
@@ -265,7 +272,8 @@ def _placed(line: SpokenLine, begin: Fraction, end: Fraction, cut: Cut) -> Place
     return PlacedLine(line, begin, end, first, max(first + 1, rate.nearest_frames(end)))
 
 
-def _pad(shot: Shot, rate: FrameRate) -> int:
+def pad_of(shot: Shot, rate: FrameRate) -> int:
+    """The frames of a shot before its first word and after its last one."""
     return frames_of(shot.pad, rate) if shot.pad and shot.lasts_as_speech else 0
 
 

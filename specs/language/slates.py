@@ -35,6 +35,11 @@ def owner_of(slate: str) -> str:
     return slate.partition(_SIGN)[0]
 
 
+def is_line(slate: str) -> bool:
+    """Whether a slate is that of a spoken line."""
+    return slate.partition(_SIGN)[2].startswith(tuple(f"{word}-" for word in _LINES.values()))
+
+
 def shot_of(slate: str) -> str:
     """The slate of the shot that a still or a line belongs to, whose money is the shot's; of anything else its own."""
     owner, _, part = slate.partition(_SIGN)

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import ShorthandModel, StoryboardModel
+from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import Key, ModelName, Name, NonEmptyText, Slate, Source, Switch, Text
 from storyreel.specs.timing import Duration
 
@@ -77,7 +78,7 @@ class Speech(StoryboardModel):
     """The service's model for speech; the first of them when left out."""
     voice: Text = ""
     """The service's name of the voice of everybody who has none of their own; the model's first when left out."""
-    language: Text = ""
+    language: Language | None = None
     """The language of the lines, such as `en`; the service recognizes it when left out."""
     dialogue: Switch = False
     """Whether the lines of dialogue are spoken too, and clips made to them where a service can."""

@@ -78,7 +78,7 @@ Approval = Literal["required", "none"]
 
 
 class Review(ShorthandModel):
-    """Which takes a person must approve; a bare word is for stills and clips alike."""
+    """Which takes a person must approve; a bare word is for stills, speech and clips alike."""
 
     shorthand = "clip"
 
@@ -86,10 +86,12 @@ class Review(ShorthandModel):
     """`required`: a take of the shot before the film is joined."""
     still: Approval = "none"
     """`required`: a still before a clip is made of it."""
+    speech: Approval = "none"
+    """`required`: speech before a clip is made to it, and before the film is joined."""
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return {"clip": value, "still": value} if value in get_args(Approval) else {"clip": value}
+        return {"clip": value, "still": value, "speech": value} if value in get_args(Approval) else {"clip": value}

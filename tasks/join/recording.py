@@ -28,26 +28,31 @@ class LaidSound(Frozen):
     with_picture: bool
     """Whether the clip was made to them: they begin with its first frame, used or not. Else they begin with the shot,
     after the handle at its head."""
+    begins: int = 0
+    """The frame of the shot with which they begin, if the clip was not made to them."""
 
     @classmethod
-    def of(cls, recordings: Sequence[Attachment], request: Request) -> Self | None:
-        """The recordings that replace the sound of the clip of a request; None if there are none."""
+    def of(cls, recordings: Sequence[Attachment], request: Request, begins: int = 0) -> Self | None:
+        """The recordings that replace the sound of the clip of a request, from a frame of the shot on; None if there
+        are none."""
         if not recordings:
             return None
         return cls(
             files=tuple(Path(recording.source) for recording in recordings),
             digests=tuple(recording.content_digest for recording in recordings),
             with_picture=request.sound is not None,
+            begins=begins,
         )
 
     @property
     def facts(self) -> tuple[object, ...]:
         """All that its samples depend on, besides the edit points."""
-        return self.digests, self.with_picture
+        later = (self.begins,) if self.begins and not self.with_picture else ()
+        return self.digests, self.with_picture, *later
 
     def start(self, edit: EditPoints) -> int:
         """The frame of the conformed clip with which they begin; before its first one if it is below 0."""
-        return edit.hold_head - edit.first if self.with_picture else edit.join_in // 2
+        return edit.hold_head - edit.first if self.with_picture else edit.join_in // 2 + self.begins
 
     def samples(self, edit: EditPoints, rate: FrameRate) -> FilterableStream:
         """The recordings from the first sample of the conformed clip on. Raises MediaError if one cannot be read."""

@@ -24,6 +24,8 @@ from storyreel.tasks.settings import MEDIA_URL
 
 STILL = "still:"
 """How the digest of a picture begins that is made before the shot; the identity of its take follows."""
+SPEECH = "speech:"
+"""The same of speech."""
 
 FileDigest = Callable[[Path], str]
 """Returns the SHA-256, in hex, of a local file's content."""
@@ -38,12 +40,14 @@ class Upstream(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """The stills and sheets that a shot is made of, by the identities of their takes."""
+    """The stills, sheets and speech that a shot is made of, pictures by the identities of their takes."""
 
     still: str = ""
     last_still: str = ""
     sheets: tuple[tuple[str, str], ...] = ()
     """With the keys of the cast members and the location that they show."""
+    speech: tuple[Attachment, ...] = ()
+    """What is heard of its dialogue, in order, if a service speaks it."""
 
 
 NO_PICTURES = Pictures()
@@ -258,11 +262,12 @@ class AttachmentBuilder:
 
     def _sound(self) -> Attachment | None:
         """The recording that the clip is made to; None if there is none, or it is laid under the shot."""
-        if not self.shot.recordings or not self.capability.sound:
+        speech = self.made.speech
+        if not (self.shot.recordings or speech) or not self.capability.sound:
             return None
-        if why_not_sent(self.storyboard, self.shot, self.capability, self.files, has_bucket=self.has_bucket):
+        if why_not_sent(self.storyboard, self.shot, self.capability, self.files, speech, has_bucket=self.has_bucket):
             return None
-        return self._attachment(self.shot.recordings[0], "sound", "sound", ())
+        return speech[0] if speech else self._attachment(self.shot.recordings[0], "sound", "sound", ())
 
     def _attachment(
         self, source: str, use: Use, field: str, at: KeyPath, subject: str = "", voice: Attachment | None = None

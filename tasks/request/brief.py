@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from storyreel.specs.derived.pictures import PictureShot
+from storyreel.specs.derived.speech import LineShot
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.secrets import hidden
-from storyreel.specs.storyboard import CastMember, Location, Shot, Storyboard
+from storyreel.specs.storyboard import CastMember, Location, Mode, Shot, Storyboard
 from storyreel.tasks.ledger.purchase import DRAFT_WORD
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.attachments import STILL
+from storyreel.tasks.request.attachments import SPEECH, STILL
 
 _ORDER = "order of references"
 
@@ -47,6 +48,8 @@ def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: Name
     is_edit = request.edited is not None
     if request.board:
         words.update(_board_words(request))
+    elif isinstance(shot, LineShot):
+        words.update(_line_words(request))
     elif isinstance(shot, PictureShot):
         words.update(_picture_words(storyboard, shot))
     else:
@@ -89,6 +92,13 @@ def _prompt_words(storyboard: Storyboard, shot: Shot, *, is_edit: bool) -> Itera
     yield "cast", ", ".join(shot.cast)
     yield "look", storyboard.look.prompt
     yield "what to avoid", storyboard.look.avoid
+
+
+def _line_words(request: Request) -> Iterator[tuple[str, str]]:
+    yield "line", request.prompt
+    yield "voice", request.voice
+    yield "language", request.language
+    yield "delivery", request.delivery
 
 
 def _picture_words(storyboard: Storyboard, picture: PictureShot) -> Iterator[tuple[str, str]]:
@@ -149,7 +159,9 @@ def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator
         yield f"reference {file}", identity
         if voice := reference.voice:
             yield f"voice of {reference.subject}", name_of(voice.source, voice.digest)[1]
-    if request.sound:
+    if request.sound and request.sound.digest.startswith(SPEECH):
+        yield "speech", request.sound.digest
+    elif request.sound:
         file, identity = name_of(request.sound.source, request.sound.digest)
         yield f"recording {file}", identity
     yield _ORDER, ", ".join(reference.subject or "shot" for reference in request.references)
@@ -159,6 +171,8 @@ def _format_words(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
     yield "service", request.provider
     yield "model", request.model
     yield "mode", request.mode.value
+    if request.mode is Mode.SPEECH:
+        return
     if not request.board:
         yield "duration", f"{float(request.seconds):g}s"
     yield "aspect ratio", request.aspect_ratio

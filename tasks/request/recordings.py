@@ -1,10 +1,12 @@
-"""The recordings of a shot: whether a service makes its clip to one, or they are laid under the shot."""
+"""The recordings and the speech of a shot: whether a service makes its clip to one, or they are laid under the shot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
+from storyreel.specs.derived.lines import lines_of
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
@@ -13,23 +15,51 @@ from storyreel.tasks.settings import MEDIA_URL
 
 
 def why_not_sent(
-    storyboard: Storyboard, shot: Shot, capability: Capability, files: LocalFileChecks, *, has_bucket: bool
+    storyboard: Storyboard,
+    shot: Shot,
+    capability: Capability,
+    files: LocalFileChecks,
+    speech: Sequence[Attachment] = (),
+    *,
+    has_bucket: bool,
 ) -> str:
-    """Why a service is not sent the recordings of a shot; empty if it is, or if there are none."""
-    if not shot.recordings or capability.draws_board:
+    """Why a service is not sent the recordings of a shot, or the `speech` in their place; empty if it is, or if there
+    are none."""
+    count = len(speech or shot.recordings)
+    if not count or capability.draws_board:
         return ""
+    thing = "speech" if speech else "a recording"
     if not capability.sound:
-        return f"{capability.model} makes no clip to a recording in {capability.mode}"
+        return f"{capability.model} makes no clip to {thing} in {capability.mode}"
     if shot.continues_clip:
-        return f"{capability.model} makes no clip to a recording if it goes on from another one"
-    if len(shot.recordings) > 1:
-        return "a clip is made to one recording, and each line has its own"
-    file, limits = Path(storyboard.resolve(shot.recordings[0])), capability.media
-    if limits and (problem := files.problem_with(file, "sound", limits)):
-        return f"{capability.model} does not take it, as it {problem.what}"
+        return f"{capability.model} makes no clip to {thing} if it goes on from another one"
+    if count > 1:
+        return f"a clip is made to one {'line' if speech else 'recording'}, and each line has its own"
+    if limits := capability.media:
+        file = Path(speech[0].source if speech else storyboard.resolve(shot.recordings[0]))
+        if speech and not speech[0].source:
+            least, most = limits.sound_seconds
+            problem = "" if least <= (speech[0].seconds or 0) <= most else f"may not have {least} to {most} s"
+        else:
+            found = files.problem_with(file, "sound", limits)
+            problem = found.what if found else ""
+        if problem:
+            return f"{capability.model} does not take it, as it {problem}"
     if not (has_bucket or capability.accepts_local_file("sound")):
         return f"{capability.model} reads it from a link, and {MEDIA_URL} names no bucket"
     return ""
+
+
+def recordings_of_film(
+    film: Storyboard, files: LocalFileChecks, digest: Callable[[Path], str] = lambda _: ""
+) -> Iterator[tuple[str, Attachment]]:
+    """The recordings of lines and of whole shots, by slate."""
+    of_lines = ((line.slate, line.sound) for line in lines_of(film))
+    for slate, source in chain(of_lines, ((shot.shot, shot.sound) for shot in film.all_shots)):
+        if source:
+            file = Path(film.resolve(source))
+            seconds = files.seconds(file, "sound")
+            yield slate, Attachment(kind="sound", digest=f"sha256:{digest(file)}", source=str(file), seconds=seconds)
 
 
 def recordings(

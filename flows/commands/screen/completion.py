@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 def complete_slate(context: typer.Context, incomplete: str) -> list[str]:
-    """The slates of the film's shots, stills and sheets that begin so."""
+    """The slates of the film's shots, stills, sheets and lines that begin so."""
     from storyreel.specs.derived.pictures import pictures_of_film
+    from storyreel.specs.derived.speech import lines_to_speak
 
     film = _film(context)
-    return _beginning(incomplete, [shot.shot for shot in (*film.all_shots, *pictures_of_film(film))] if film else ())
+    return _beginning(
+        incomplete,
+        [shot.shot for shot in (*film.all_shots, *pictures_of_film(film), *lines_to_speak(film))] if film else (),
+    )
 
 
 def complete_selection(context: typer.Context, incomplete: str) -> list[str]:

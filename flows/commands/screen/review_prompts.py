@@ -53,7 +53,7 @@ def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) 
     for shot, take in waiting:
         console.print(f"{shot.slate} take {take.take}: {take.clip}", soft_wrap=True)
         if address := links.take(take.clip.stem, shot.slate, take.take):
-            console.print(f"  {'play' if shot.kind == 'clip' else 'show'}: {address}", soft_wrap=True)
+            console.print(f"  {'play' if shot.kind in ('clip', 'speech') else 'show'}: {address}", soft_wrap=True)
 
 
 def playable_links() -> Links:

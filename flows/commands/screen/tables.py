@@ -15,6 +15,7 @@ from storyreel.flows.planning.drafts import SIMILAR, approved_drafts
 from storyreel.flows.planning.selection import OF_APPROVED_DRAFTS
 from storyreel.flows.planning.summary import amounts_of, reason_of, summarize, summarize_purchases
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
+from storyreel.specs.language.slates import is_line
 from storyreel.specs.problems.phrases import abridged, counted
 
 if TYPE_CHECKING:
@@ -82,17 +83,23 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
     if bought := plan.bought:
         surplus = f", {float(beyond):.4g} s of it beyond the cut" if (beyond := plan.surplus_seconds) else ""
         yield f"To be bought: {summarize_purchases(bought)}{surplus}."
-        if pictures := [take for take in bought if take.kind != "clip"]:
-            yield f"Of that for stills and sheets: {' and '.join(amounts_of(pictures, 'more at an unknown price'))}."
+        for what, some in (
+            ("stills and sheets", [take for take in bought if take.is_picture]),
+            ("speech", [take for take in bought if take.kind == "speech"]),
+        ):
+            if some:
+                yield f"Of that for {what}: {' and '.join(amounts_of(some, 'more at an unknown price'))}."
         if plan.expected_seconds is None:
             yield "How long it will take is not known: a service is used for the first time."
         else:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
         yield from _prompts(bought)
     if waiting := plan.waiting:
-        stills = plan.unapproved
-        once = f"once {abridged(stills)} {'is' if len(stills) == 1 else 'are'} approved"
-        yield f"Bought {once}: {summarize_purchases(waiting)}."
+        stills = [slate for slate in plan.unapproved if any(slate in take.waits_for for take in waiting)]
+        once = [f"{abridged(stills)} {'is' if len(stills) == 1 else 'are'} approved"] if stills else []
+        is_for_speech = any(is_line(slate) for take in waiting for slate in take.waits_for if slate not in stills)
+        once += ["the speech is made, by a run of their own"] if is_for_speech else []
+        yield f"Bought once {' and '.join(once)}: {summarize_purchases(waiting)}."
     yield from _recordings(plan)
     yield from _beside(plan)
     if plan.longest_chain > 1:
@@ -224,11 +231,12 @@ def _cut(take: PlannedTake) -> str:
         return "used" if take.circled else "–"
     if take.is_open:
         return "best"
-    return f"{float(take.cut_seconds):.4g} s" if take.circled else "–"
+    about = "≈ " if take.is_estimate else ""
+    return f"{about}{float(take.cut_seconds):.4g} s" if take.circled else "–"
 
 
 def _made(take: PlannedTake) -> str:
-    return f"{float(take.request.seconds):.4g} s" if take.kind == "clip" else "picture"
+    return f"{float(take.request.seconds):.4g} s" if take.kind == "clip" else take.request.mode.product
 
 
 def _from(take: PlannedTake) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from itertools import zip_longest
 
@@ -14,6 +14,7 @@ from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.lookups import Bought, Verdicts
 from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_of, used_take, with_pictures
 from storyreel.flows.planning.takes.shot import ShotPlanner
+from storyreel.flows.planning.takes.speech import Spoken
 from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import upstream_first
@@ -40,20 +41,27 @@ class _Identities(dict[str, str]):
 class TakeBuilder:
     """Builds the takes of one film, still without their states.
 
-    `of_film` builds those of the film that this one is the draft of, if it is one.
+    `of_film` builds those of the film that this one is the draft of, if it is one, and `spoken` is what is said in it.
     """
 
     def __init__(
-        self, film: Storyboard, history: History, prices: PriceList, of_film: TakeBuilder | None = None
+        self,
+        film: Storyboard,
+        history: History,
+        prices: PriceList,
+        of_film: TakeBuilder | None = None,
+        spoken: Spoken | None = None,
     ) -> None:
         self.film, self.history, self._of_film = film, history, of_film
-        self.cut = build_cut(film, spoken_frames(film, {}))
+        self.spoken = spoken or Spoken()
+        self.cut = build_cut(film, spoken_frames(film, self.spoken.lengths))
+        self._set_lengths = self.spoken.set_lengths(film)
         self._events = {event.shot: event for event in self.cut.events}
         shots = list(upstream_first(film.all_shots))
         self._shots = list(with_pictures(shots, of_film.film if of_film else film))
         self._written = {shot.shot: shot for shot in shots}
         self._built: dict[Hashable, list[PlannedTake]] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [*self.spoken.warnings]
         """Sentences about verdicts that contradict the storyboard or cannot be followed."""
         self._bought = Bought(history)
         self._editions: dict[str, tuple[Edition, ...]] = {}
@@ -79,27 +87,33 @@ class TakeBuilder:
                 for take in self._all(provider, None, ordered_in)
                 for each in take.candidates
             )
-        takes = self._all(provider, None)
+        takes, speech = self._all(provider, None), [*self.spoken.takes]
         if not self.history.has_verdicts:
-            return takes
+            return speech + takes
         verdicts = Verdicts(self.history, (each.key for take in takes for each in take.candidates))
-        return self._all(provider, verdicts) if verdicts else takes
+        return speech + (self._all(provider, verdicts) if verdicts else takes)
 
     def with_stand_ins(self, takes: Sequence[PlannedTake], selected: Selected) -> list[PlannedTake]:
         """The takes that are selected or paid for already; a shot without any gets an animatic, over its still if there
         is one."""
+
+        def is_wanted(take: PlannedTake) -> bool:
+            return (take.shot, take.take) in selected or take.state in ("cached", "resuming")
+
         by_shot = takes_by_shot(takes)
         in_cut: dict[str, Upstream] = {}
         pictures: dict[str, str] = {}
-        kept: list[PlannedTake] = []
+        # Of lines that are not selected only what costs nothing is made.
+        kept = [take for take in takes if take.kind == "speech" and (is_wanted(take) or take.chosen.is_free)]
         for shot in self._shots:
-            wanted = [one for one in by_shot[shot.shot]
-                      if (one.shot, one.take) in selected or one.state in ("cached", "resuming")]  # fmt: skip
+            wanted = list(filter(is_wanted, by_shot[shot.shot]))
             if isinstance(shot, PictureShot):
                 if not wanted:
                     continue
                 pictures[shot.shot] = used_take(wanted).identity
-            made_of = pictures_of(self.film, shot, lambda slate: pictures.get(slate, ""))
+            made_of = self._made_of(shot, lambda slate: pictures.get(slate, ""))
+            if any(not one.source for one in made_of.speech):
+                made_of = made_of._replace(speech=())
             shown = wanted or self._stand_in(shot, in_cut.get(shot.upstream or ""), made_of)
             circled = used_take(shown)
             in_cut[shot.shot] = as_upstream(circled)
@@ -107,9 +121,10 @@ class TakeBuilder:
         return kept
 
     def in_order(self, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
-        """The takes in the order of the film: the sheets, then each shot's stills and takes."""
+        """The takes in the order of the film: the sheets, then each shot's speech, stills and takes."""
         places = {shot: place for place, shot in enumerate(self._events)}
-        order = {shot.shot: place for place, shot in enumerate(self._shots)}
+        slates = (*(take.shot for take in self.spoken.takes), *(shot.shot for shot in self._shots))
+        order = {slate: place for place, slate in enumerate(dict.fromkeys(slates))}
 
         def place(take: PlannedTake) -> tuple[int, int, int]:
             of_shot = -1 if take.kind == "sheet" else places[owner_of(take.shot)]
@@ -133,7 +148,7 @@ class TakeBuilder:
             services = self._services_of(shot, provider)
             build = partial(
                 self._of_shot, services=services, upstream=upstream,
-                pictures=pictures_of(self.film, shot, pictures[isinstance(shot, PictureShot)].find),
+                pictures=self._made_of(shot, pictures[isinstance(shot, PictureShot)].find),
             )  # fmt: skip
             try:
                 takes = build(shot, edition=edition)
@@ -154,6 +169,12 @@ class TakeBuilder:
         if problems:
             raise StoryboardError(problems)
         return all_takes
+
+    def _made_of(self, shot: Shot, identity_of: Callable[[str], str]) -> Pictures:
+        """The pictures, by `identity_of` their slates, and the speech that a shot is made of."""
+        made_of = pictures_of(self.film, shot, identity_of)
+        is_clip = not isinstance(shot, PictureShot)
+        return made_of._replace(speech=self.spoken.dialogue_of(self.film, shot)) if is_clip else made_of
 
     @property
     def _drafted_by(self) -> str | None:
@@ -237,6 +258,11 @@ class TakeBuilder:
             takes = self._planner.takes(shot, services, upstream, pictures, edition, in_film)
         except Unsupported as unsupported:
             raise (in_words_of_draft(unsupported) if self._of_film else unsupported) from unsupported
+        if set_by := self._set_lengths.get(shot.shot):
+            takes = [
+                take.model_copy(update={"speech": (*take.speech, *set_by.takes), "is_estimate": set_by.is_estimate})
+                for take in takes
+            ]
         self._in_film |= {take.key: as_upstream(final) for take, final in zip(takes, in_film, strict=False)}
         return takes
 

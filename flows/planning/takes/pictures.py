@@ -51,40 +51,42 @@ def used_take(takes: Sequence[PlannedTake]) -> PlannedTake:
 def is_spare(picture: PlannedTake, takes: Sequence[PlannedTake]) -> bool:
     """Whether a film can do without a picture that was paid before and is lost: all that is made of it is in the
     store, or is such a picture itself."""
-    if picture.kind == "clip" or picture.state == "new":
+    if not picture.is_picture or picture.state == "new":
         return False
     made_of_it = (take for take in takes if picture.identity in take.pictures)
     return all(take.state == "cached" or is_spare(take, takes) for take in made_of_it)
 
 
 def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
-    """The takes, those marked that wait for the approval of a still, each after what it needs.
+    """The takes, those marked that wait for the approval of a still or for speech, each after what it needs.
 
-    What costs nothing does not wait: a still is looked at in an animatic, too.
+    What costs nothing does not wait: a still is looked at in an animatic, too, and one run draws what lasts as long as
+    the speech that it makes.
     """
     takes = list(takes)
     asked = [take for take in takes if take.kind != "clip" and take.needs_review]
     approved = {take.shot for take in asked if take.review == "approved"}
-    stills = dict[str, dict[str, str]]()
-    """By identity the slates of a still, by their shots: that of shots which say the same is one picture."""
-    for take in asked:
-        if take.shot not in approved:
-            stills.setdefault(take.identity, {})[owner_of(take.shot)] = take.shot
-    if not stills:
+    waited_for = [take for take in asked if take.shot not in approved]
+    waited_for += [take for take in takes if take.kind == "speech" and take.state != "cached"]
+    slates = dict[str, dict[str, str]]()
+    """By identity the slates of a still or a line, by their shots: that of shots which say the same is one take."""
+    for take in waited_for:
+        slates.setdefault(take.identity, {})[owner_of(take.shot)] = take.shot
+    if not slates:
         yield from takes
         return
     waiting: dict[str, tuple[str, ...]] = {}
     for take in takes:
         waits_for = waiting.get(take.continues or "", ())
         if not take.chosen.is_free:
-            waits_for += tuple(_slate(stills[each], take) for each in take.pictures if each in stills)
+            waits_for += tuple(_slate(slates[each], take) for each in (*take.pictures, *take.speech) if each in slates)
         if waits_for and take.state == "new":
             waiting[take.identity] = waits_for
-            yield take.model_copy(update={"waits_for": waits_for})
+            yield take.model_copy(update={"waits_for": tuple(dict.fromkeys(waits_for))})
         else:
             yield take
 
 
 def _slate(slates: Mapping[str, str], take: PlannedTake) -> str:
-    """Of the slates of a still, by their shots, the take's own; another's if it has none."""
+    """Of the slates of a still or a line, by their shots, the take's own; another's if it has none."""
     return slates.get(take.shot, next(iter(slates.values())))

@@ -8,12 +8,15 @@ from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
 
+from storyreel.flows.planning.candidate import Candidate
 from storyreel.flows.planning.drafts import with_seeds
-from storyreel.flows.planning.model import Candidate, PlannedTake, TakeKind
+from storyreel.flows.planning.model import PlannedTake, TakeKind
 from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_in
 from storyreel.flows.planning.takes.upstream import anchor_of, as_edited
 from storyreel.specs.cut import Anchor, EditPoints, Event, edit_points
+from storyreel.specs.derived.lines import pad_of
 from storyreel.specs.derived.pictures import PictureShot
+from storyreel.specs.derived.speech import LineShot
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
@@ -25,7 +28,7 @@ from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request, Use
-from storyreel.tasks.request.attachments import STILL, Pictures, Upstream
+from storyreel.tasks.request.attachments import SPEECH, STILL, Pictures, Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
 from storyreel.tasks.request.build import build_edits, build_requests, given_frames
@@ -33,6 +36,7 @@ from storyreel.tasks.request.edition import Edition
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.pictures import build_pictures
 from storyreel.tasks.request.recordings import recordings, why_not_sent
+from storyreel.tasks.request.speech import build_speech
 from storyreel.tasks.request.unsupported import Unsupported, services_with_stills
 from storyreel.tasks.storage.digests import file_digest
 
@@ -81,12 +85,26 @@ class ShotPlanner:
         if not shot.edits_another:
             requests = self._requests(shot, services, upstream, pictures, edition)
             self._check_drawn(shot, requests)
-            takes += self._planned(shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream)
+            takes += self._planned(
+                shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream, speech=pictures.speech
+            )
         edited = as_edited(takes[shot.edited_take - 1]) if shot.edited_take and takes else upstream
         if shot.edit and edited:
             edits = self._edits(shot, services, event, anchor, edited)
-            takes += self._planned(shot, edits, event, anchor, edited, before=len(takes))
+            takes += self._planned(shot, edits, event, anchor, edited, before=len(takes), speech=pictures.speech)
         return takes
+
+    def speech(self, line: Shot) -> list[PlannedTake]:
+        """All takes of a line that a service speaks, which is a LineShot. Raises Unsupported."""
+        assert isinstance(line, LineShot)
+        asked = (
+            build_speech(
+                self._service(line, name), line.model, line.action,
+                voice=line.voice, language=line.language, delivery=line.line.delivery, takes=line.takes,
+            )
+            for name in line.services
+        )  # fmt: skip
+        return self._planned(line, [list(requests) for requests in asked])
 
     def _check_drawn(self, shot: Shot, by_service: Iterable[Sequence[Request]]) -> None:
         """Raise Unsupported if one of the requests, by service, would pay for what is made of a drawing."""
@@ -114,10 +132,13 @@ class ShotPlanner:
         anchor: Anchor = "free",
         upstream: Upstream | None = None,
         before: int = 0,
+        speech: Sequence[Attachment] = (),
     ) -> list[PlannedTake]:
-        """The takes of a shot of which these are the requests, by service; `before` is the number of those before."""
-        by_service = [list(self._candidates(shot, of_service, event, anchor)) for of_service in requests]
-        kind = shot.kind if isinstance(shot, PictureShot) else "clip"
+        """The takes of a shot of which these are the requests, by service; `before` is the number of those before, and
+        `speech` what a service speaks of its dialogue."""
+        by_service = [list(self._candidates(shot, of_service, event, anchor, speech)) for of_service in requests]
+        kind: TakeKind = "speech" if isinstance(shot, LineShot) else "clip"
+        kind = shot.kind if isinstance(shot, PictureShot) else kind
         scene = self._film.scene_of(owner_of(shot.shot)) if kind != "sheet" else None
         is_open = shot.takes > 1 and shot.circled is None and shot.shot not in self._film.awaited
         is_asked = shot.review.clip == "required"
@@ -136,11 +157,13 @@ class ShotPlanner:
                 needs_review=_needs_review(first, kind, is_asked=is_asked, is_draft=self._is_draft),
                 identity=first.request.identity,
                 continues=upstream.key if upstream else None,
+                speech=self._made_to(shot, (first, *others), speech),
                 pictures=pictures_in(each.request for each in (first, *others)) if self._has_pictures else (),
                 cut_seconds=self._seconds(event.frames) if event else Fraction(0),
                 grading=self._grading(shot) if kind == "clip" else None,
                 keep_sound=kind == "clip" and shot.native_audio == "keep",
-                recordings=tuple(recordings(self._film, shot, self._digest, self._files)),
+                recordings=tuple(speech or recordings(self._film, shot, self._digest, self._files)),
+                sound_begins=pad_of(shot, self._film.format.fps),
                 timeout=self._timeout(shot.timeout),
             )
             for number, (first, *others) in enumerate(zip(*by_service, strict=True), before + 1)
@@ -204,7 +227,7 @@ class ShotPlanner:
             raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
 
     def _candidates(
-        self, shot: Shot, requests: Sequence[Request], event: Event | None, anchor: Anchor
+        self, shot: Shot, requests: Sequence[Request], event: Event | None, anchor: Anchor, speech: Sequence[Attachment]
     ) -> Iterator[Candidate]:
         """The takes of a shot at one service."""
         first, *others = requests
@@ -222,7 +245,7 @@ class ShotPlanner:
             brief_of=partial(
                 brief_of, self._film, shot, first, self._name_of, is_draft=self._is_draft and event is not None
             ),
-            why_laid=self._why_laid(shot, first),
+            why_laid=self._why_laid(shot, first, speech),
             edit=edit,
         )
         yield candidate
@@ -230,11 +253,17 @@ class ShotPlanner:
         for request in others:
             yield candidate.model_copy(update={"request": request, "key": request.key})
 
-    def _why_laid(self, shot: Shot, request: Request) -> str:
-        if not shot.recordings:
+    def _made_to(self, shot: Shot, ways: Iterable[Candidate], speech: Sequence[Attachment]) -> tuple[str, ...]:
+        """The identities of the speech that a take may be made to, once its length is known."""
+        requests = (way.request for way in ways) if len(speech) == 1 and not shot.continues_clip else ()
+        is_sent = any(find_capability(self._adapter(one.provider), one.model, one.mode).sound for one in requests)
+        return tuple(one.digest.removeprefix(SPEECH) for one in speech if is_sent and one.digest.startswith(SPEECH))
+
+    def _why_laid(self, shot: Shot, request: Request, speech: Sequence[Attachment]) -> str:
+        if not (shot.recordings or speech):
             return ""
         capability = find_capability(self._adapter(request.provider), request.model, request.mode)
-        return why_not_sent(self._film, shot, capability, self._files, has_bucket=self._has_bucket)
+        return why_not_sent(self._film, shot, capability, self._files, speech, has_bucket=self._has_bucket)
 
 
 def _needs_review(candidate: Candidate, kind: TakeKind, *, is_asked: bool, is_draft: bool) -> bool:

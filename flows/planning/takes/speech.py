@@ -1,0 +1,168 @@
+"""The takes of speech of a film, and what is heard of its lines: planned before the cut, which depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import PlannedTake, takes_by_shot
+from storyreel.flows.planning.states import with_states
+from storyreel.flows.planning.takes.lookups import Verdicts
+from storyreel.flows.planning.takes.pictures import STAND_IN, used_take
+from storyreel.flows.planning.takes.shot import ShotPlanner
+from storyreel.flows.planning.takes.verdicts import apply_verdicts
+from storyreel.specs.derived.lines import Lengths, estimated_seconds, heard_over, lines_of, lines_of_shot
+from storyreel.specs.derived.speech import LineShot, lines_to_speak, path_of_line, path_of_voice
+from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.prices.price_list import PriceList
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.models import speech_model
+from storyreel.tasks.providers.request import Attachment
+from storyreel.tasks.request.attachments import SPEECH
+from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.recordings import recordings_of_film
+from storyreel.tasks.request.unsupported import Unsupported
+from storyreel.tasks.storage.digests import file_digest
+
+
+class Spoken(NamedTuple):
+    """What is said in a film, as far as it is made."""
+
+    takes: tuple[PlannedTake, ...] = ()
+    """The takes of speech with their states, in the order of the film."""
+    heard: Mapping[str, Attachment] = MappingProxyType({})
+    """The recordings and the speech that are there, by the slates of their lines; that of a whole shot by its slate."""
+    to_come: Mapping[str, Attachment] = MappingProxyType({})
+    """The speech that is not there yet, with its estimated length, by the slates of its lines."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lengths(self) -> Lengths:
+        """The seconds of what is there, by slate."""
+        return {slate: one.seconds for slate, one in self.heard.items() if one.seconds is not None}
+
+    def dialogue_of(self, film: Storyboard, shot: Shot) -> tuple[Attachment, ...]:
+        """What is heard of the dialogue of a shot of which a service speaks at least one line; empty for others."""
+        slates = [line.slate for line in lines_of_shot(film, shot) if line.kind == "dialogue"]
+        all_ = [self.heard.get(slate) or self.to_come.get(slate) for slate in slates]
+        found = tuple(one for one in all_ if one)
+        is_spoken = any(one.digest.startswith(SPEECH) for one in found)
+        return found if is_spoken and len(found) == len(slates) else ()
+
+    def set_lengths(self, film: Storyboard) -> dict[str, ShotSpeech]:
+        """What the length of each shot that lasts as long as its lines depends on, by its slate."""
+        if not any(shot.lasts_as_speech for shot in film.all_shots):
+            return {}
+        order = [shot.shot for shot in film.all_shots]
+        of_shot: dict[str, list[str]] = {shot.shot: [] for shot in film.all_shots if shot.lasts_as_speech}
+        recorded = {shot.shot for shot in film.all_shots if shot.sound}
+        for line in lines_of(film):
+            for slate in heard_over(line, order):
+                if slate in of_shot and not (line.kind == "dialogue" and line.shot in recorded):
+                    of_shot[slate].append(line.slate)
+        made_by = {take.shot: take.identity for take in self.takes if take.circled}
+        lengths = self.lengths
+        return {
+            slate: ShotSpeech(
+                tuple(dict.fromkeys(made_by[line] for line in lines if line in made_by)),
+                is_estimate=any(line not in lengths for line in lines),
+            )
+            for slate, lines in of_shot.items()
+        }
+
+
+class ShotSpeech(NamedTuple):
+    """What the length of a shot depends on that lasts as long as what is said in it."""
+
+    takes: tuple[str, ...]
+    """The identities of the takes of speech."""
+    is_estimate: bool
+    """Whether the length of one of its lines is estimated."""
+
+
+def plan_speech(film: Storyboard, history: History, prices: PriceList, provider: str | None = None) -> Spoken:
+    """The takes of speech of a film, and what is heard of its lines.
+
+    With the `provider` `animatic` the guide voice speaks what was not bought. Raises StoryboardError.
+    """
+    files = LocalFileChecks()
+    heard = dict(recordings_of_film(film, files, cache(file_digest)))
+    lines = list(lines_to_speak(film))
+    planner = ShotPlanner(film, {}, prices, has_bucket=history.has_bucket, is_draft=False)
+    asked, warnings = _asked(film, lines, planner, history)
+    guides = {line.shot: guide_voice(line, planner) for line in lines if provider == STAND_IN or line.shot not in asked}
+    by_line = [(asked.get(line.shot, []), guides.get(line.shot, [])) for line in lines]
+    flat = [take for own, guide in by_line for take in (*own, *guide)]
+    stated = iter(with_states(flat, film.title, history))
+    chosen: list[PlannedTake] = []
+    for own, guide in by_line:
+        paid, free = [next(stated) for _ in own], [next(stated) for _ in guide]
+        chosen += (_bought(paid) if free or provider == STAND_IN else paid) or free
+    takes = takes_by_shot(chosen)
+    used = {slate: used_take(of_line) for slate, of_line in takes.items()}
+    ready = history.purchases([take.key for take in used.values() if take.state == "cached"])
+    to_come: dict[str, Attachment] = {}
+    for slate, take in used.items():
+        clip = ready[take.key].clip if take.key in ready else None
+        file = history.file_of(clip) if clip else None
+        digest = f"{SPEECH}{take.identity}"
+        if file and clip:
+            seconds = files.seconds(file, "sound")
+            heard[slate] = Attachment(
+                kind="sound", digest=digest, source=str(file), frame_digest=clip, seconds=seconds
+            )  # fmt: skip
+        else:
+            seconds = estimated_seconds(take.action)
+            to_come[slate] = Attachment(kind="sound", digest=digest, source="", seconds=seconds)
+    return Spoken(tuple(chosen), heard, to_come, tuple(warnings))
+
+
+def guide_voice(line: LineShot, planner: ShotPlanner) -> list[PlannedTake]:
+    """The take of a line by the guide voice of this machine; none of dialogue, which is heard in the drawings."""
+    if line.line.kind == "dialogue" or speech_model(load(STAND_IN), None) is None:
+        return []
+    return planner.speech(line.model_copy(update={"provider": STAND_IN, "model": None, "voice": None, "takes": 1}))
+
+
+def _bought(takes: Sequence[PlannedTake]) -> list[PlannedTake]:
+    """Those that are in the store."""
+    found = [take for take in takes if take.state == "cached"]
+    return [take.model_copy(update={"circled": take is used_take(found)}) for take in found]
+
+
+def _asked(
+    film: Storyboard, lines: Iterable[LineShot], planner: ShotPlanner, history: History
+) -> tuple[dict[str, list[PlannedTake]], list[str]]:
+    """The takes of the lines that are asked of a service, by slate, and warnings about verdicts on them."""
+    made: dict[str, list[PlannedTake]] = {}
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for line in lines:
+        if line.services == (STAND_IN,):
+            continue
+        try:
+            made[line.shot] = planner.speech(line)
+        except Unsupported as unsupported:
+            problems += (_problem(film, line, one) for one in unsupported.all)
+    if problems:
+        raise StoryboardError(problems)
+    if history.has_verdicts and made:
+        verdicts = Verdicts(
+            history, (each.key for takes in made.values() for take in takes for each in take.candidates)
+        )
+        for line in lines if verdicts else ():
+            if line.shot in made:
+                _, made[line.shot], more = apply_verdicts(film, line, planner.speech, verdicts.find)
+                warnings += more
+    return made, warnings
+
+
+def _problem(film: Storyboard, line: LineShot, unsupported: Unsupported) -> Problem:
+    """The problem at its place in the file: what says who speaks, or the line."""
+    is_of_voice = unsupported.field in ("provider", "model", "voice")
+    path = path_of_voice(film, line.line, unsupported.field) if is_of_voice else path_of_line(film, line.line)
+    return Problem(film.where(*path), unsupported.message, unsupported.hint)
