@@ -114,6 +114,10 @@ class FilmParts:
         frame, size = event.head + event.frames // 2, (self._grid.width, self._grid.height)
 
         async def draw() -> bytes:
+            middle = event.start + event.frames // 2
+            for at, piece in (await self._overlays.of([self._body(shot, clip)])).items():
+                if at <= middle < at + piece.frames:
+                    return await find_shot_picture(piece, middle - at, event.frames, rate, size, self._house)
             kept = await in_thread(lambda _: examined_picture(clip.picture, size)) if clip.untouched else b""
             return kept or await find_shot_picture(clip, frame, event.frames, rate, size, self._house)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.pieces import Piece, find_or_make, piece_folder
+from storyreel.tasks.join.pieces import PicturePiece, Piece, find_or_make, piece_folder
 from storyreel.tasks.media.contact_sheet import shot_picture
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.storage.clips import cache_key
@@ -36,9 +35,9 @@ class ShotPicture(Piece):
 
 
 async def find_shot_picture(
-    clip: HouseClip, frame: int, length: int, rate: FrameRate, size: tuple[int, int], cache: Path
+    clip: PicturePiece, frame: int, length: int, rate: FrameRate, size: tuple[int, int], cache: Path
 ) -> bytes:
-    """A clip's picture by `shot_picture`, from the house cache or decoded. Raises MediaError."""
+    """The picture of a piece by `shot_picture`, from the house cache or decoded. Raises MediaError."""
 
     async def make(folder: Path) -> ShotPicture:
         file = folder / "picture.jpg"

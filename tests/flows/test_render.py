@@ -233,6 +233,8 @@ async def test_words_over_a_dissolve_are_laid_over_what_is_beneath_and_again_alo
     changed = [number for number, (one, two) in enumerate(zip(plain, lettered, strict=True)) if one != two]
     assert len(plain) == 54 and set(range(9, 27)) <= set(changed) and min(changed) > 6
     assert max(changed) < 38, "the third shot is copied"
+    sheets = [run.sequence.with_name("contact-sheet.jpg").read_bytes() for run in (first, made)]
+    assert sheets[0] != sheets[1], "it shows the words"
 
     film.write_text(TITLED.replace("from: 9f", "from: 18f"))
     made = await render_storyboard(str(film), out=str(tmp_path / "out"))

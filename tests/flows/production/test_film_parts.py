@@ -50,6 +50,10 @@ class ConformedTakes(Takes):
         return self.once(("house", take.shot), conformed)
 
 
+async def none(*_: Any) -> dict[int, Any]:
+    return {}
+
+
 def take(shot: str) -> Any:
     return SimpleNamespace(shot=shot, edit=SimpleNamespace(join_in=0))
 
@@ -72,7 +76,7 @@ async def test_a_page_of_the_contact_sheet_is_drawn_when_the_last_of_its_shots_i
     takes = ConformedTakes()
     plan: Any = SimpleNamespace(cut=CUT, format=SimpleNamespace(size=(128, 72)), title="F", name="F")
     sound: Any = SimpleNamespace(add=lambda *_: [])
-    overlays: Any = SimpleNamespace(begin=lambda *_: [])
+    overlays: Any = SimpleNamespace(begin=lambda *_: [], of=none)
     parts = FilmParts(plan, takes, sound, overlays, tmp_path, Lane(1), STANDARD)  # type: ignore[arg-type]
     for shot, complete in (("S5", []), ("S0", []), ("S3", []), ("S1", []), ("S2", [0]), ("S4", [1])):
         takes.done.add(shot)
