@@ -12,9 +12,8 @@ import json
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -22,12 +21,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from pydantic import Field, StringConstraints, ValidationError
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.subtitles import translations_name
 from storyreel.specs.problems.phrases import reason, shown
-from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError, problems_at
 from storyreel.specs.reading import LARGEST, NamedFile, named_files, read, read_title, require_files_of
 from storyreel.specs.secrets import hidden
 from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
+from storyreel.specs.translations.file import translations_file
 from storyreel.specs.validation.check import local_sources
 from storyreel.tasks.storage.bucket import Bucket, BucketError, FileTooLarge, without_password
 from storyreel.tasks.storage.digests import file_digest
@@ -120,7 +121,8 @@ def pack(file: Path, bucket: str, set_vars: Mapping[str, str] = _NO_VARS) -> Pac
     """Store a storyboard and its local files in a bucket, `s3://films`. Raises StoryboardError and BucketError."""
     film, store = read(file, set_vars), Bucket(bucket)
     index = _index(film)
-    sources = {index.text: _file(film)} | {digest: Path(film.resolve(name)) for name, digest in index.files.items()}
+    beside = _files_beside(film)
+    sources = {index.text: _file(film)} | {digest: beside[name] for name, digest in index.files.items()}
     sent = sum(_in_threads(lambda item: _upload(film, store, *item), sources.items()))
     name = _index_name(index.version)
     store.write(name, (index.model_dump_json(indent=1) + "\n").encode())
@@ -176,7 +178,7 @@ def read_film(
 
     file = fetch_storyboard(str(storyboard), home or Home.of(), set_vars)
     # The address of a pack is that of its index, not of its storyboard.
-    with nullcontext() if is_pack(str(storyboard)) else _problems_at(str(storyboard), file):
+    with nullcontext() if is_pack(str(storyboard)) else problems_at(hidden(str(storyboard)), file):
         return read(file, set_vars, confined=True)
 
 
@@ -187,28 +189,26 @@ def title_of(storyboard: str, set_vars: Mapping[str, str], home: Home) -> str:
     return ""
 
 
-@contextmanager
-def _problems_at(address: str, copy: Path) -> Iterator[None]:
-    """Let problems of a copy name the address that it is from: the copy is not what its author can mend."""
-    try:
-        yield
-    except StoryboardError as error:
-        label, own = hidden(address), str(copy)
-        raise StoryboardError(
-            replace(problem, position=replace(problem.position, file=label))
-            if problem.position.file == own
-            else problem
-            for problem in error.problems
-        ) from error
-
-
 def _index(film: Storyboard) -> _Index:
-    names = local_sources(film)
-    text, *digests = _in_threads(
-        lambda file: _digest(film, file), [_file(film), *(Path(film.resolve(name)) for name in names)]
+    files = _files_beside(film)
+    text, *digests = _in_threads(lambda file: _digest(film, file), [_file(film), *files.values()])
+    return _Index(
+        title=film.title, storyboard=_packed_name(film), text=text, files=dict(zip(files, digests, strict=True))
     )
-    file = _file(film).name.lstrip(".").replace(":", "-").replace("\\", "-") or "storyboard.yaml"
-    return _Index(title=film.title, storyboard=file, text=text, files=dict(zip(names, digests, strict=True)))
+
+
+def _files_beside(film: Storyboard) -> dict[str, Path]:
+    """The local files of a film besides its storyboard by their names in a pack, sorted: those that it names, and its
+    translations."""
+    files = {name: Path(film.resolve(name)) for name in local_sources(film)}
+    translations = translations_file(film)
+    if film.languages and translations.is_file():
+        files[translations_name(_packed_name(film))] = translations
+    return dict(sorted(files.items()))
+
+
+def _packed_name(film: Storyboard) -> str:
+    return _file(film).name.lstrip(".").replace(":", "-").replace("\\", "-") or "storyboard.yaml"
 
 
 def _file(film: Storyboard) -> Path:
@@ -295,7 +295,7 @@ def _fetch_file(address: str, packs: Path, set_vars: Mapping[str, str]) -> Path:
         start = Position(label, 1, 1)
         _get(store, name + query + more, file, LARGEST, Problem(start, "there is no such file"))
 
-        def one(item: tuple[str, NamedFile]) -> str:
+        def one(item: tuple[str, NamedFile]) -> str | None:
             source, named = item
             place, where = folder / source, named.position
             if isinstance(store, Bucket) and not store.is_inside(source):
@@ -305,23 +305,31 @@ def _fetch_file(address: str, packs: Path, set_vars: Mapping[str, str]) -> Path:
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 # Object stores do not know `.` and empty parts.
-                _get(store, posixpath.normpath(source), place, named.most_bytes, missing)
-                return file_digest(place)
+                is_there = _get(store, posixpath.normpath(source), place, named.most_bytes, missing, named.is_optional)
+                return file_digest(place) if is_there else None
             except (OSError, ValueError) as error:
                 raise PackError([Problem(where, f"`{shown(source)}` cannot be stored: {reason(error)}")]) from error
 
-        with _problems_at(address, file):
+        with problems_at(label, file):
             sources = named_files(file, set_vars, label)
-        files = dict(zip(sources, _in_threads(one, sources.items()), strict=True))
+        digests = zip(sources, _in_threads(one, sources.items()), strict=True)
+        files = {source: digest for source, digest in digests if digest}
         index = _Index(title="", storyboard=file.name, text=file_digest(file), files=files)
         return _place(address, index, packs / index.version, folder.rename)
 
 
-def _get(store: Bucket | WebFolder, name: str, into: Path, most: int, missing: Problem) -> None:
-    """Bring a file. Raises PackError with `missing` if it does not exist, or if it is larger than `most` bytes."""
+def _get(
+    store: Bucket | WebFolder, name: str, into: Path, most: int, missing: Problem, is_optional: bool = False
+) -> bool:
+    """Bring a file. False if it does not exist and is optional.
+
+    Raises PackError with `missing` if it does not exist, or if it is larger than `most` bytes.
+    """
     try:
-        if not store.get(name, into, most):
+        is_there = store.get(name, into, most)
+        if not is_there and not is_optional:
             raise PackError([missing])
+        return is_there
     except FileTooLarge as error:
         what = f"`{shown(into.name)}` is too large: {error.message}"
         raise PackError([Problem(missing.position, what, "make it smaller")]) from error

@@ -26,6 +26,7 @@ from storyreel.flows.packs import title_of, version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.planning.subtitles import tracks_of_plan
 from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
@@ -259,6 +260,7 @@ async def _carry_out(
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
             sound = SoundAhead(plan.cut, takes, studio, music, spoken)
+            subtitles = await asyncio.to_thread(tracks_of_plan, planner.film, plan)
             fonts = Fonts(own=own_font(planner.film))
             words = words_over(planner.film, plan.cut, plan.format.size, fonts)
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
@@ -269,14 +271,22 @@ async def _carry_out(
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
             if any(take.waits_for for take in plan.takes):
                 raise ClipsToBuy(plan.waiting)
-            finisher = FilmFinisher(planner.film, plan, takes, parts, delivery)
+            finisher = FilmFinisher(planner.film, plan, takes, parts, delivery, subtitles)
             await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join(studio)
             rendering = await finisher.write_report(sequence, origin, studio, run)
             for line in rendering.price_warnings:
                 get_run_logger().warning("%s", line)
             await asyncio.to_thread(delivery.deliver)
-            noted = await asyncio.to_thread(note_film, planner.home, run, plan.name, str(rendering.sequence))
+            noted = await asyncio.to_thread(
+                note_film,
+                planner.home,
+                run,
+                plan.name,
+                str(rendering.sequence),
+                planner.film.languages,
+                has_words=planner.film.burnt_in_language is not None,
+            )
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
             return rendering

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from storyreel.specs.language.subtitles import LARGEST_TRANSLATIONS, translations_name
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, Problem, StoryboardError
 from storyreel.specs.sources import NOT_BESIDE, leads_away
@@ -33,6 +34,8 @@ class NamedFile(NamedTuple):
     """Of its first mention."""
     most_bytes: int
     """More than any of its uses allows."""
+    is_optional: bool = False
+    """Whether the storyboard is read without it, too."""
 
 
 def read(path: Path, set_vars: Mapping[str, str] = NO_VARS, *, confined: bool = False) -> Storyboard:
@@ -73,7 +76,7 @@ def read_title(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> str:
 
 
 def named_files(path: Path, set_vars: Mapping[str, str], address: str) -> dict[str, NamedFile]:
-    """The local files that a storyboard from an address names, as written, existing or not.
+    """The local files that a storyboard from an address names, as written, existing or not, and its translations.
 
     `address` is what problems name. Raises StoryboardError if it is unreadable, or for files outside of its folder.
     """
@@ -92,6 +95,9 @@ def named_files(path: Path, set_vars: Mapping[str, str], address: str) -> dict[s
         files[source] = known._replace(most_bytes=max(known.most_bytes, kind.value.most_bytes))
     if away:
         raise StoryboardError(away[:MOST_PROBLEMS])
+    if storyboard.languages:
+        beside = NamedFile(storyboard.where("languages"), LARGEST_TRANSLATIONS, is_optional=True)
+        files.setdefault(translations_name(path.name), beside)
     return files
 
 

@@ -16,6 +16,7 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.overlay import OverlaidClip
+from storyreel.tasks.join.text_tracks import TextTrack
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.studio import Studio
@@ -39,6 +40,7 @@ async def assemble(
     music: Sequence[MusicTrack],
     spoken: Collection[str],
     chapters: Sequence[Chapter],
+    texts: Sequence[TextTrack],
     studio: Studio,
     progress: Progress,
 ) -> FilmFile:
@@ -54,6 +56,7 @@ async def assemble(
         music=quote(music),
         spoken=quote(spoken),
         chapters=quote(chapters),
+        texts=quote(texts),
         cache=studio.house_folder,
         shared=studio.shared_pieces,
         progress=progress,

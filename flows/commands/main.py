@@ -51,6 +51,11 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "retake",
             "Ask for another take of a shot, still or sheet, by a change in the storyboard. Makes and buys nothing.",
         ),
+        "translate": Listed(
+            "translate",
+            "Show which lines of a film are translated for its subtitles. Makes and buys nothing.",
+            only_looks=True,
+        ),
         "explain": Listed(
             "services",
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",

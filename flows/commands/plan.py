@@ -29,6 +29,11 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     recorded = {slate: one.seconds for slate, one in recordings_of_film(film, LocalFileChecks()) if one.seconds}
     cut = build_cut(film, spoken_frames(film, recorded))
     warnings = [*film_warnings(film), *line_warnings(film, cut, recorded)]
+    if film.languages:
+        from storyreel.flows.planning.subtitles import translation_warnings
+        from storyreel.specs.translations.file import read_translations
+
+        warnings += translation_warnings(film, read_translations(film))
     if not as_json:
         length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
         print_line(f"{film.title}: {length}; nothing is wrong.")

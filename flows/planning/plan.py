@@ -89,8 +89,21 @@ def _plan(
         heard=builder.spoken.heard,
         longest_chain=max(chains.values()),
         expected_seconds=expected_seconds(takes, history),
-        warnings=(*builder.warnings, *warnings_of(film, takes, chains, builder.cut, builder.spoken.lengths)),
+        warnings=(
+            *builder.warnings,
+            *warnings_of(film, takes, chains, builder.cut, builder.spoken.lengths),
+            *_warnings_of_subtitles(builder),
+        ),
     )
+
+
+def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:
+    if not builder.film.has_subtitle_tracks:
+        return ()
+    # Imported late: most films have none.
+    from storyreel.flows.planning.subtitles import subtitle_warnings
+
+    return tuple(subtitle_warnings(builder.film, builder.cut, builder.spoken.lengths))
 
 
 def _with_states(builder: TakeBuilder, takes: Sequence[PlannedTake]) -> list[PlannedTake]:

@@ -95,8 +95,12 @@ class Player:
         film = await self._film(request)
         await self._delivered(film)
         subtitles = await asyncio.to_thread(medium_at, _subtitles_of(film))
-        track = _source(request, film.run, ".vtt") if subtitles else ""
-        return HTMLResponse(pages.film_page(film.title, _source(request, film.run, ".mp4"), track))
+        tracks = [
+            pages.Track(_source(request, film.run, f"{suffix}.vtt"), language, number == 0 and not film.has_words)
+            for number, language in enumerate(film.languages or ("",) if subtitles else ())
+            for suffix in (f".{language}" if number else "",)
+        ]
+        return HTMLResponse(pages.film_page(film.title, _source(request, film.run, ".mp4"), tracks))
 
     async def film_video(self, request: Request) -> Response:
         """The sequence of a film."""
@@ -106,7 +110,10 @@ class Player:
         """The subtitles of a film, as browsers read them."""
         film = await self._film(request)
         await self._delivered(film)  # beside another film are that one's
-        medium = await asyncio.to_thread(medium_at, _subtitles_of(film))
+        language = request.path_params.get("language", "")
+        if language and language not in film.languages[1:]:
+            raise _Refused(HTTPStatus.NOT_FOUND, "The film has no subtitles in this language.")
+        medium = await asyncio.to_thread(medium_at, _subtitles_of(film, language))
         if medium is None or medium.size > _MOST_SUBTITLES:
             raise _Refused(HTTPStatus.NOT_FOUND, "The film has no subtitles.")
         text = b"".join([block async for block in medium.part(0, medium.size)]).decode(errors="replace")
@@ -191,6 +198,7 @@ def application(home: Home, secret: bytes, hosts: Collection[str], report: Repor
         *(Route(f"/take/{{digest}}/{{name}}{kind.suffix}", player.take_file) for kind in (MP4, *IMAGES)),
         Route("/take/{digest}/{name}", player.take_page),
         Route("/film/{run}.mp4", player.film_video),
+        Route("/film/{run}.{language}.vtt", player.film_subtitles),
         Route("/film/{run}.vtt", player.film_subtitles),
         Route("/film/{run}", player.film_page),
     ]
@@ -241,9 +249,9 @@ def _source(request: Request, name: str, suffix: str) -> str:
     return f"{quote(name, safe='')}{suffix}?s={quote(request.query_params.get('s', ''))}"
 
 
-def _subtitles_of(film: FilmRecord) -> str:
+def _subtitles_of(film: FilmRecord, language: str = "") -> str:
     folder, separator, _ = film.place.rpartition("/")
-    return f"{folder}{separator}sequence.srt"
+    return f"{folder}{separator}sequence.{f'{language}.' if language else ''}srt"
 
 
 def _no_clip(digest: str) -> _Refused:

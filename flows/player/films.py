@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 
 from pydantic import ValidationError
@@ -32,9 +33,15 @@ class FilmRecord(Frozen):
     """Of the file: another one once a later run has replaced the film."""
     host: str
     """Name of the machine that made it, on whose disk a path is."""
+    languages: tuple[str, ...] = ()
+    """Of its subtitles, its own first; empty if it names none."""
+    has_words: bool = False
+    """Whether its subtitles are in the picture."""
 
 
-def note_film(home: Home, run: str, title: str, place: str) -> FilmRecord | None:
+def note_film(
+    home: Home, run: str, title: str, place: str, languages: Sequence[str] = (), *, has_words: bool = False
+) -> FilmRecord | None:
     """Record a delivered film in the home and, if hosts share clips, in their bucket.
 
     Returns None if it cannot be recorded or is not there: a film that cannot be played is as good.
@@ -43,8 +50,17 @@ def note_film(home: Home, run: str, title: str, place: str) -> FilmRecord | None
         medium = medium_at(place)
         if medium is None:
             return None
-        record = FilmRecord(run=run, title=title, place=place, version=medium.version, host=this_process().name)
-        text = record.model_dump_json()
+        record = FilmRecord(
+            run=run,
+            title=title,
+            place=place,
+            version=medium.version,
+            host=this_process().name,
+            languages=tuple(languages),
+            has_words=has_words,
+        )
+        # As a player of an earlier version reads it, too, if the film has nothing that is new.
+        text = record.model_dump_json(exclude_defaults=True)
         write_whole(home.root / _name(run), text)
         if (bucket := home.clips().bucket) and hidden(place) == place:
             bucket.write(_name(run), text.encode())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
+from typing import NamedTuple
 
 from storyreel.specs.foreign_text import printable
+from storyreel.specs.language.tongues import language_name
 from storyreel.specs.secrets import hidden
 
 _STYLE = """\
@@ -28,10 +31,27 @@ def still_page(name: str, picture: str) -> str:
     return _page(name, f'<img alt="{_text(name)}" src="{escape(picture)}"><p>{_text(name)} · {download}</p>')
 
 
-def film_page(title: str, video: str, subtitles: str) -> str:
-    """The page of a film; `subtitles` is their address, empty if it has none."""
-    track = f'<track kind="subtitles" label="dialogue" src="{escape(subtitles)}">' if subtitles else ""
-    return _page(title, f"{_video(video, '', track)}{_caption(title, video)}")
+class Track(NamedTuple):
+    """The subtitles of a film in one language."""
+
+    source: str
+    """Their address."""
+    language: str
+    """Its tag; empty if it is not known."""
+    is_shown: bool
+    """Whether they are shown unless that is changed, if their language is known."""
+
+
+def film_page(title: str, video: str, tracks: Iterable[Track]) -> str:
+    """The page of a film with its subtitles."""
+    return _page(title, f"{_video(video, '', ''.join(map(_track, tracks)))}{_caption(title, video)}")
+
+
+def _track(track: Track) -> str:
+    if not track.language:
+        return f'<track kind="subtitles" label="dialogue" src="{escape(track.source)}">'
+    label = f'label="{_text(language_name(track.language))}" srclang="{escape(track.language)}"'
+    return f'<track kind="subtitles" {label} src="{escape(track.source)}"{" default" if track.is_shown else ""}>'
 
 
 def message_page(title: str, message: str) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.production.film_folder import MANIFEST, FilmSource, check_folder, film_folder
+from storyreel.flows.production.film_folder import MANIFEST, FilmSource, check_folder, film_folder, subtitle_files
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import HOME
@@ -17,7 +17,7 @@ from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.disk import in_words, try_folder
 
 _FIRST, _LAST = "sequence.mp4", MANIFEST
-_OPTIONAL = ("sequence.srt",)
+_OPTIONAL = ("sequence.srt", "sequence.vtt")
 """Files that not every run writes; those of an earlier run are removed."""
 _FILES = (_FIRST, _LAST, *_OPTIONAL, "contact-sheet.jpg")
 _CLIP_BYTES = _FILM_BYTES = 200_000
@@ -55,9 +55,10 @@ class Delivery:
         if not self._bucket:
             return
         files = {file.name: file for file in self.folder.iterdir() if not file.name.startswith(".")}
+        before = subtitle_files(self._bucket.url)
         for name in sorted(files, key=lambda name: (name != _FIRST, name == _LAST, name)):
             self._bucket.put(files[name], name)
-        for name in _OPTIONAL:
+        for name in {*_OPTIONAL, *before}:
             if name not in files:
                 self._bucket.remove(name)
 

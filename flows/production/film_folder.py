@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.storage.bucket import Bucket, without_password
 
 MANIFEST = "manifest.json"
+_SUBTITLES = re.compile(r"sequence\.[A-Za-z0-9-]+\.(srt|vtt)")
 _LARGEST_MANIFEST = 64 << 20
 """Bytes."""
 
@@ -115,6 +117,16 @@ def check_folder(out: Path | str, source: FilmSource) -> None:
         f"{_shown(out)} has the film of another storyboard in it: {holder.source.title!r}, of {holder.source.place}",
         hint=f"name another folder with --out {shlex.quote(_shown(out).rstrip('/') + '-2')}, or move that film away",
     )
+
+
+def subtitle_files(folder: Path | str) -> list[str]:
+    """The names of the subtitles that the manifest of the film in a folder lists. Raises BucketError."""
+    try:
+        told: Any = json.loads(_manifest(folder) or b"{}")
+        names = [track[ending] for track in told.get("subtitles", ()) for ending in ("srt", "vtt")]
+        return [name for name in names if _SUBTITLES.fullmatch(name)]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return []
 
 
 class _Holder(NamedTuple):

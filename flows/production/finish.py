@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.subtitles import SubtitleTrack
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import Delivery
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.sound_ahead import music_under, shots_with_dialogue
+from storyreel.flows.production.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
@@ -32,6 +34,7 @@ class FilmFinisher(NamedTuple):
     takes: TakeRuns
     parts: FilmParts
     delivery: Delivery
+    subtitles: Sequence[SubtitleTrack]
 
     async def join(self, studio: Studio) -> FilmFile:
         """Join the takes of the cut to `sequence.mp4`, with transitions, words, sound and music. Raises MediaError."""
@@ -52,6 +55,7 @@ class FilmFinisher(NamedTuple):
             music=music_under(film, plan.cut),
             spoken=shots_with_dialogue(film),
             chapters=_chapters(film, plan.cut),
+            texts=text_tracks(film, self.subtitles),
             studio=studio,
             progress=lambda done: report_stage("", 0, "joining", done),
         )
@@ -88,8 +92,8 @@ class FilmFinisher(NamedTuple):
 
     def _write_beside(self, rendering: Rendering, pages: Sequence[bytes]) -> None:
         plan, folder = self.plan, self.delivery.folder
-        report.write_manifest(folder, plan, rendering)
-        report.write_subtitles(folder, self.film, plan)
+        report.write_manifest(folder, plan, rendering, told_subtitles(self.film, self.subtitles))
+        write_subtitles(folder, self.film, self.subtitles)
         write_pages(pages, folder / report.CONTACT_SHEET)
 
 

@@ -1,10 +1,10 @@
-"""The report on a finished film: the `Rendering`, and the manifest and subtitles beside the sequence."""
+"""The report on a finished film: the `Rendering`, and the manifest beside the sequence."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,13 +19,11 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
-from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.home import Home
 from storyreel.tasks.inspection.inspect import Finding, Inspection
 from storyreel.tasks.ledger.ledger import Purchase, Spend
 from storyreel.tasks.ledger.reading.charges import Charge
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.prompt import spoken_lines
 from storyreel.tasks.storage.files import write_whole
 
 CONTACT_SHEET = "contact-sheet.jpg"
@@ -236,8 +234,8 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
     )
 
 
-def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
-    """Write `manifest.json`: the film, and of each take its request, its clip and its place in the cut."""
+def write_manifest(folder: Path, plan: Plan, rendering: Rendering, subtitles: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write `manifest.json`: the film, of each take its request, its clip and its place in the cut, and `subtitles`."""
     places = {event.shot: _place(event, plan.cut) for event in plan.cut.events}
     name = PurePath(rendering.sequence).name
     film = {
@@ -251,6 +249,7 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
         ],
         "stills": [{"kind": take.kind, **_in_manifest(take)} for take in rendering.stills],
         **({"speech": [_in_manifest(take) for take in rendering.speech]} if rendering.speech else {}),
+        **({"subtitles": list(subtitles)} if subtitles else {}),
     }
     write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
 
@@ -273,47 +272,6 @@ def _in_manifest(take: RenderedTake) -> dict[str, Any]:
         "sold_seconds": float(take.request.seconds),
         "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
     }
-
-
-def write_subtitles(folder: Path, storyboard: Storyboard, plan: Plan) -> None:
-    """Write `sequence.srt` with all dialogue; remove an old one if there is none."""
-    recorded = {take.shot: [recording.seconds for recording in take.recordings] for take in plan.takes}
-    cues = [
-        cue for shot, event in zip(storyboard.all_shots, plan.cut.events, strict=True)
-        for cue in _cues(storyboard, shot, event, plan.cut, recorded[shot.shot])
-    ]  # fmt: skip
-    path = folder / "sequence.srt"
-    if not cues:
-        path.unlink(missing_ok=True)
-        return
-    write_whole(path, "\n".join(f"{n}\n{_clock(start)} --> {_clock(end)}\n{text}\n" for n, (start, end, text) in
-                         enumerate(cues, 1)))  # fmt: skip
-
-
-def _cues(
-    storyboard: Storyboard, shot: Shot, event: Event, cut: Cut, recorded: Sequence[Fraction | None]
-) -> Iterator[tuple[Fraction, Fraction, str]]:
-    """The lines of a shot one after another, times in seconds: each as long as its recording, or as its share of the
-    letters of all that are spoken in the shot or in its one recording."""
-    lines = spoken_lines(storyboard, shot)
-    begin, end = (frame / cut.rate.exact for frame in (event.start, event.end))
-    lengths = [seconds for seconds in recorded if seconds is not None]
-    if len(lengths) != len(lines):
-        letters = sum(len(line) for _, line in lines) or 1
-        spoken = min(end - begin, sum(lengths, Fraction(0)) or end - begin)
-        lengths = [spoken * len(line) / letters for _, line in lines]
-    for (who, line), seconds in zip(lines, lengths, strict=True):
-        if begin < end:  # else it is not heard in the film
-            yield begin, min(begin + seconds, end), f"{who}: {line}"
-        begin += seconds
-
-
-def _clock(seconds: Fraction) -> str:
-    """A time as in SubRip: 00:01:02,345."""
-    milliseconds = int(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{milliseconds // 1000:02},{milliseconds % 1000:03}"
 
 
 def _place(event: Event, cut: Cut) -> dict[str, Any]:

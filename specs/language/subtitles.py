@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any, Literal
 
 from pydantic import GetJsonSchemaHandler, model_validator
@@ -12,6 +13,8 @@ from storyreel.specs.language.base import StoryboardModel
 from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import Switch
 
+LARGEST_TRANSLATIONS = 8_000_000
+"""Bytes of a file of translations."""
 _BURN_IN = "burn_in"
 
 
@@ -41,3 +44,8 @@ class Subtitles(StoryboardModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         full = handler.resolve_ref_schema(handler(schema))
         return {"description": full.pop("description"), "anyOf": [{"enum": [True, _BURN_IN]}, full]}
+
+
+def translations_name(storyboard: str) -> str:
+    """The name of the file of translations beside a storyboard's file of this name."""
+    return f"{PurePath(storyboard).stem}.translations.yaml"

@@ -29,10 +29,14 @@ UNKNOWN = "und"
 
 
 def _canonical(value: object) -> object:
-    """A tag with its letters in their usual case: `pt-BR`, `zh-Hant`."""
-    if not isinstance(value, str) or not re.fullmatch(LANGUAGE_TAG, value.strip()):
-        return value
-    language, *rest = re.split("[-_]", value.strip())
+    return canonical_tag(value.strip()) if isinstance(value, str) else value
+
+
+def canonical_tag(text: str) -> str:
+    """A tag with its letters in their usual case: `pt-BR`, `zh-Hant`. What is no tag is left as it is."""
+    if not is_tag(text):
+        return text
+    language, *rest = re.split("[-_]", text)
     return "-".join((language.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -67,3 +68,17 @@ class KeyErrors(ValueError):
     def __init__(self, errors: list[tuple[str, str]]) -> None:
         self.errors = errors
         super().__init__("\n".join(text for _, text in errors))
+
+
+@contextmanager
+def problems_at(label: str, copy: Path) -> Iterator[None]:
+    """Let problems of a copy name the place that it is from: the copy is not what its author can mend."""
+    try:
+        yield
+    except StoryboardError as error:
+        raise StoryboardError(
+            replace(problem, position=replace(problem.position, file=label))
+            if problem.position.file == str(copy)
+            else problem
+            for problem in error.problems
+        ) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, NamedTuple, Self
 
 import yaml
 
@@ -33,6 +33,8 @@ _ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\u
 """A character that double quotes hold as an escape only."""
 
 NewValue = Scalar | Mapping[str, Scalar]
+Place = tuple[int, int]
+"""Line and column, from 1."""
 NewValues = Mapping[str, NewValue]
 """New values of a mapping's keys, each a scalar or a mapping of scalars; None removes a key."""
 
@@ -70,14 +72,20 @@ class MappingText:
     """The text of the mapping at a position. `keys` is empty if it is not written there as a mapping."""
 
     def __init__(self, text: str, where: Position) -> None:
-        self.keys: dict[str, KeySpan] = {}
-        self._text, self._is_flow = text, False
-        every = events(text)
-        for event in every:
-            if isinstance(event, yaml.MappingStartEvent) and place(event) == (where.line, where.column):
-                self.keys = {span.key: span for span in _key_spans(text, every)}
-                self._is_flow = bool(event.flow_style)
-                return
+        found = next(_mappings_at(text, {(where.line, where.column)}), None)
+        self._text = text
+        self.keys: dict[str, KeySpan] = found[1] if found else {}
+        self._is_flow = found is not None and found[2]
+
+    @classmethod
+    def at_each(cls, text: str, places: Set[Place]) -> dict[Place, Self]:
+        """The mappings at these places, of which none is inside of another, in one reading of the text."""
+        mappings = {}
+        for where, keys, is_flow in _mappings_at(text, places):
+            mapping = cls.__new__(cls)
+            mapping._text, mapping.keys, mapping._is_flow = text, keys, is_flow
+            mappings[where] = mapping
+        return mappings
 
     def edits(self, values: NewValues, inherited: bool) -> list[TextEdit]:
         """The edits, in the order of the text. A removed key that is `inherited` from defaults becomes `null`."""
@@ -165,25 +173,39 @@ class MappingText:
         return not _BREAK.search(self._text, span.key_start, span.end)
 
 
-def append(text: str, key: str, values: NewValues) -> str:
-    """The text with one more mapping at the end of the list that is the value of a key of its root.
+def _mappings_at(text: str, places: Set[Place]) -> Iterator[tuple[Place, dict[str, KeySpan], bool]]:
+    """The keys of each mapping at one of these places, and whether it is in braces."""
+    every = events(text)
+    for event in every:
+        if isinstance(event, yaml.MappingStartEvent) and (where := place(event)) in places:
+            yield where, {span.key: span for span in _key_spans(text, every)}, bool(event.flow_style)
+
+
+def append(text: str, key: str, *more: NewValues) -> str:
+    """The text with more mappings at the end of the list that is the value of a key of its root.
 
     The list may be written in lines or in brackets, be empty or missing. A text that has it in another way comes back
     as it is; whether the new text says what it should is for the caller to check.
     """
     found = _list_span(text, key)
-    if found is None:
+    if found is None or not more:
         return text
     if found.is_flow:
-        written = ", ".join(f"{name}: {as_yaml(value, is_flow=True)}" for name, value in values.items())
+        written = ", ".join(
+            f"{{{', '.join(f'{name}: {as_yaml(value, is_flow=True)}' for name, value in values.items())}}}"
+            for values in more
+        )
         comma = "" if found.is_empty else ", "
-        return f"{text[: found.end]}{comma}{{{written}}}{text[found.end :]}"
+        return f"{text[: found.end]}{comma}{written}{text[found.end :]}"
     line_break, indent = _first_break(text), " " * found.column
     end = _line(text, found.end)[1]
     head = text[:end] if not end or _BREAK.fullmatch(text[end - 1 : end]) else text[:end] + line_break
     begins = f"{key}:{line_break}" if found.is_missing else ""
-    lines = f"{indent}  ".join(f"{name}: {as_yaml(value)}{line_break}" for name, value in values.items())
-    return f"{head}{begins}{indent}- {lines}{text[end:]}"
+    blocks = (
+        f"{indent}- " + f"{indent}  ".join(f"{name}: {as_yaml(value)}{line_break}" for name, value in values.items())
+        for values in more
+    )
+    return f"{head}{begins}{''.join(blocks)}{text[end:]}"
 
 
 class _ListSpan(NamedTuple):

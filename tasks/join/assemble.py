@@ -24,6 +24,7 @@ from storyreel.tasks.join.overlay import OverlaidClip, with_overlaid
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, SoundPiece, piece_folder
 from storyreel.tasks.join.sound_pieces import encode_sound
 from storyreel.tasks.join.sound_track import ClipsSound
+from storyreel.tasks.join.text_tracks import TextTrack
 from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread
@@ -68,16 +69,17 @@ async def assemble_film(
     music: Sequence[MusicTrack] = (),
     spoken: Collection[str] = (),
     chapters: Sequence[Chapter] = (),
+    texts: Sequence[TextTrack] = (),
     shared: SharedPieces | None = None,
     progress: Progress | None = None,
 ) -> FilmFile:
     """Join house clips, one per event of the cut and in its order, into the file `out`.
 
     The key of a dissolve is the shot that it leads into; that of a piece with words over it the frame of the film at
-    which it begins. `spoken` are the shots with dialogue, under which music that
-    ducks is lowered. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces that
-    hosts share. Equal input gives equal bytes: if `out` has those of a film that was joined of the same pieces, it
-    stays. Else the film is verified before it replaces `out`: on MediaError or cancellation `out` is unchanged.
+    which it begins. `spoken` are the shots with dialogue, under which music that ducks is lowered, `texts` the tracks
+    of subtitles. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces that hosts
+    share. Equal input gives equal bytes: if `out` has those of a film that was joined of the same pieces, it stays.
+    Else the film is verified before it replaces `out`: on MediaError or cancellation `out` is unchanged.
     """
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
     pieces = [*clips, *dissolves.values(), *overlaid.values()]
@@ -85,10 +87,10 @@ async def assemble_film(
     sound = await with_music(clips_sound(cut, clips), music, cut, spoken, cache)
     encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
     files = [piece.sound for piece in encoded]
-    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters)
+    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts)
 
     def copy(film: Path, report: Progress) -> None:
-        mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report)
+        mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report, texts=texts)
 
     made = await asyncio.to_thread(_find, out, record)
     if made is None:
@@ -118,6 +120,7 @@ class _Made(Frozen):
 def _record_file(
     cache: Path, cut: Cut, pictures: Sequence[PicturePiece], sound: Sequence[SoundPiece],
     ranges: Sequence[PictureRange], house: HouseFormat, title: str, chapters: Sequence[Chapter],
+    texts: Sequence[TextTrack],
 ) -> Path:  # fmt: skip
     """The place in the house cache of the record of a film, by everything that its bytes depend on."""
     digests = {piece.picture: (piece.picture_digest, piece.signature, piece.delay) for piece in pictures}
@@ -125,7 +128,16 @@ def _record_file(
     heard = [piece.sound_digest for piece in sound]
     versions = av.__version__, av.library_versions["libavformat"]
     key = cache_key(
-        "film", _VERSION, versions, house.model_dump(mode="json"), cut.frames, shown, heard, title, chapters
+        "film",
+        _VERSION,
+        versions,
+        house.model_dump(mode="json"),
+        cut.frames,
+        shown,
+        heard,
+        title,
+        chapters,
+        *((texts,) if texts else ()),
     )
     return piece_folder(cache, key) / "film.json"
 

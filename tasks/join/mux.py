@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.join.text_tracks import TextTrack, add_tracks, index_size, text_packets
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import AAC_FRAME
@@ -52,8 +53,10 @@ def mux(
     title: str,
     chapters: Sequence[Chapter],
     progress: Progress,
+    texts: Sequence[TextTrack] = (),
 ) -> None:
-    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT, in order.
+    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT, in order, and
+    `texts` its subtitles.
 
     Packets keep their bytes and get new times, so that every step is exactly one frame. Raises MediaError if a piece
     lacks a keyframe or frames that the cut needs.
@@ -61,7 +64,7 @@ def mux(
     frames = ranges[-1].at + ranges[-1].last - ranges[-1].first
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
-               "moov_size": str(_index_size(frames, samples, chapters))}  # fmt: skip
+               "moov_size": str(_index_size(frames, samples, chapters) + index_size(texts, frames))}  # fmt: skip
     with open_clip(ranges[0].file) as pattern, _opened_sound(sound[0]) as encoded, _written(into, options) as film:
         picture = film.add_stream_from_template(picture_stream(pattern, ranges[0].file))
         picture.time_base = Fraction(1, house.timescale)
@@ -69,8 +72,11 @@ def mux(
         film.metadata["title"] = title
         film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
         pictures = _pictures(ranges, delay, house, progress)
+        due = _Due(text_packets(texts, add_tracks(film, texts, house), frames, house), house.timescale)
         for packet, is_picture in _interleaved(pictures, _sounds(sound, samples), house):
             packet.stream = picture if is_picture else track
+            for text in due.before(packet):
+                film.mux_one(text)
             film.mux_one(packet)
 
 
@@ -164,6 +170,24 @@ def _interleaved(
     while waiting:
         yield waiting[0], False
         waiting = next(sounds, None)
+
+
+class _Due:
+    """Packets of text, each given out before the first other packet that is not earlier.
+
+    The muxer ends a text by itself where another stream goes on beyond what it knows of it.
+    """
+
+    def __init__(self, packets: Iterator[tuple[AnyPacket, int]], timescale: int) -> None:
+        self._packets, self._timescale = packets, timescale
+        self._next = next(packets, None)
+
+    def before(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        """Those that are due before another packet."""
+        when = (packet.dts or 0) * packet.time_base * self._timescale
+        while self._next and self._next[1] <= when:
+            yield self._next[0]
+            self._next = next(self._packets, None)
 
 
 def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
-from storyreel.flows.production.report import write_subtitles
+from storyreel.flows.planning.subtitles import tracks_of_plan
+from storyreel.flows.production.subtitles import write_subtitles
 from storyreel.specs.reading import read
 from tests.flows.planning.histories import plan_of
 
@@ -35,7 +36,8 @@ def test_a_line_is_as_long_as_its_recording_or_its_share_of_the_letters(tmp_path
     record(tmp_path / "two.wav", 1.5)
     record(tmp_path / "three.wav", 3)
     plan = plan_of(tmp_path, FILM)
-    write_subtitles(tmp_path, read(tmp_path / "film.yaml"), plan)
+    film = read(tmp_path / "film.yaml")
+    write_subtitles(tmp_path, film, tracks_of_plan(film, plan))
     cues = [cue.splitlines()[1:] for cue in (tmp_path / "sequence.srt").read_text().strip().split("\n\n")]
     assert cues == [
         ["00:00:04,000 --> 00:00:05,333", "Ana: 1234"],

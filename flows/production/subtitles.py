@@ -1,0 +1,64 @@
+"""The subtitles of a finished film: files beside it, and the tracks in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from storyreel.flows.planning.subtitles import SubtitleTrack
+from storyreel.specs.language.tongues import language_code, language_name
+from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks.join.text_tracks import TextTrack, TimedLines
+from storyreel.tasks.storage.files import write_whole
+from storyreel.tasks.subtitles.formats import subrip, webvtt
+
+_STEM = "sequence"
+_WRITERS = {"srt": subrip, "vtt": webvtt}
+
+
+def text_tracks(film: Storyboard, tracks: Sequence[SubtitleTrack]) -> list[TextTrack]:
+    """The subtitles as tracks in the film; none unless the storyboard asks for them."""
+    is_shown = film.burnt_in_language is None
+    return [
+        TextTrack(
+            language=language_code(track.language),
+            name=language_name(track.language),
+            texts=tuple(TimedLines(cue.first, cue.end, "\n".join(cue.lines)) for cue in track.cues),
+            is_shown=is_shown and number == 0,
+        )
+        for number, track in enumerate(tracks if film.has_subtitle_tracks else ())
+    ]
+
+
+def write_subtitles(folder: Path, film: Storyboard, tracks: Sequence[SubtitleTrack]) -> None:
+    """Write the subtitles in each language beside the film, and remove those of an earlier run."""
+    contents = {
+        _name(film, track.language, ending): writer(track.texts)
+        for track in tracks
+        for ending, writer in _WRITERS.items()
+    }
+    for ending in _WRITERS:
+        for old in (*folder.glob(f"{_STEM}.{ending}"), *folder.glob(f"{_STEM}.*.{ending}")):
+            if old.name not in contents:
+                old.unlink()
+    for name, content in contents.items():
+        write_whole(folder / name, content)
+
+
+def told_subtitles(film: Storyboard, tracks: Sequence[SubtitleTrack]) -> list[dict[str, Any]]:
+    """The subtitles as the manifest lists them."""
+    return [
+        {
+            "language": track.language or None,
+            "name": language_name(track.language) or None,
+            "burnt_in": film.burnt_in_language == track.language,
+            **{ending: _name(film, track.language, ending) for ending in _WRITERS},
+        }
+        for track in tracks
+    ]
+
+
+def _name(film: Storyboard, language: str, ending: str) -> str:
+    """`sequence.srt` in the film's own language, `sequence.fr.srt` in another one."""
+    return f"{_STEM}.{ending}" if language == film.own_language else f"{_STEM}.{language}.{ending}"
