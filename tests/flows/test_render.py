@@ -25,6 +25,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.providers.animatic.service import Animatic
 from storyreel.tasks.providers.request import Request
 from tests.pauses import PATIENCE
+from tests.tasks.generated_clips import make_clip
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -245,6 +246,35 @@ async def test_words_over_a_dissolve_are_laid_over_what_is_beneath_and_again_alo
     assert "words over 1A" not in states
     again = pictures_of(made.sequence)
     assert again[:17] == plain[:17] and again[20] != plain[20] and again[38:] == plain[38:]
+
+
+async def test_clips_of_another_encoder_are_copied_until_words_lie_over_one_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames with words over them are encoded here, and have to be in one track with all others."""
+    monkeypatch.setenv("STORYREEL_HOME", str(tmp_path / "home"))
+
+    async def fetch(self: Animatic, request: Request, status: Any, into: Path, progress: Any) -> None:
+        board = request.board
+        assert board
+        looks = {"filters": "hflip"} if board.slate == "1B" else {}
+        made = make_clip(tmp_path / f"{board.slate}.mp4", frames=board.frames, size="1280x720", sound=None, **looks)
+        shutil.copyfile(made, into)
+
+    monkeypatch.setattr(Animatic, "fetch", fetch)
+    film = tmp_path / "film.yaml"
+    shots = "shots: [{shot: 1A, action: A., duration: 8f}, {shot: 1B, action: B., duration: 8f}]\n"
+    film.write_text(f"storyboard: 1\ntitle: Cuts\nformat: {{fps: 24}}\n{shots}")
+    plain = await render_storyboard(str(film), out=str(tmp_path / "plain"))
+    sources = [picture for slate in ("1A", "1B") for picture in pictures_of(tmp_path / f"{slate}.mp4")]
+    assert pictures_of(plain.sequence) == sources
+    film.write_text(f"{film.read_text()}titles: [{{title: Cuts, to: 4f}}]\n")
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
+    assert frames_in(made.sequence) == 16
+    film.write_text(film.read_text().replace("to: 4f", "to: 5f"))
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
+    anew = {name for name, state in (await states_of(made.flow_run)).items() if state != "Cached"}
+    assert anew == {"words over 1A", "assemble"} and frames_in(made.sequence) == 16
 
 
 def pictures_of(sequence: Path) -> list[bytes]:
