@@ -217,7 +217,7 @@ _KINDS = {
     "resuming": "not bought, ordered by an earlier run",
     "unknown": "not bought, as it is unknown whether they were ordered before",
     "drawn": "drawn here, free of charge",
-    "waiting": "not made before a still is approved",
+    "waiting": "not made before what it is made of is approved, or spoken",
     "bought": "to be bought",
 }
 

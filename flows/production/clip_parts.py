@@ -13,6 +13,7 @@ from storyreel.flows.planning.model import PlannedTake
 from storyreel.flows.planning.takes.pictures import pictures_in
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.errors import StoryreelError
+from storyreel.tasks.join.recording import write_after_silence
 from storyreel.tasks.media.clip_end import end_version, write_end
 from storyreel.tasks.media.frames import LAST_FRAME
 from storyreel.tasks.providers import load
@@ -24,6 +25,7 @@ from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.request.attachments import STILL
 from storyreel.tasks.request.sendable import is_sendable, write_sendable
 from storyreel.tasks.storage.clips import Clip, cache_key, file_named_by_digest, place_by_digest
+from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.threads import in_threads
@@ -52,6 +54,10 @@ class ClipParts:
         The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
         """
         request, before = await self._with_pictures(candidate.request), self._by_identity.get(take.continues or "")
+        if request.sound and request.sound.silence:
+            sound = await self._after_silence(request.sound)
+            found = {"source": str(sound), "frame_digest": sound.stem}
+            request = request.model_copy(update={"sound": request.sound.model_copy(update=found)})
         use = next((use for use in ("edited", "first_clip", "first_frame") if getattr(request, use)), "")
         attachment: Attachment | None = getattr(request, use, None)
         if not take.continues or attachment is None:
@@ -106,6 +112,21 @@ class ClipParts:
             "references": tuple(filter(None, map(filled, request.references))),
         }
         return request.model_copy(update=found)
+
+    def _after_silence(self, sound: Attachment) -> asyncio.Future[Path]:
+        return self._once(("silence", sound.digest), lambda: self._write_after_silence(sound))
+
+    async def _write_after_silence(self, sound: Attachment) -> Path:
+        """A recording, or speech, with silence before it, for a clip that begins before its first word."""
+        source = Path(sound.source)
+        content = await asyncio.to_thread(file_digest, source)
+        folder = self._studio.house_folder / "sounds" / f"{content[:32]}-{cache_key(str(sound.silence))[:16]}"
+        if found := await asyncio.to_thread(file_named_by_digest, folder):
+            return found
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with in_threads(folder_beside(folder / "sound.wav")) as workshop:
+            await write_after_silence(source, sound.silence, workshop / "sound.wav")
+            return await asyncio.to_thread(place_by_digest, workshop / "sound.wav", folder)
 
     def _sendable(self, picture: Clip, limits: MediaLimits) -> asyncio.Future[Path]:
         return self._once(("sendable", picture.digest, limits), lambda: self._write_sendable(picture, limits))

@@ -195,7 +195,7 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
         key, _, part = mark.partition(" ")
         before = next(take for take in plan.takes if take.identity == key)
         if kind != "take":
-            return f"{before.shot} take {before.take}"
+            return f"{before.shot} take {before.take}{f' {part}' if part else ''}"
         part = part or ("last frame" if attachment.kind == "image" else "clip")
         return f"{part} of {before.shot} take {before.take}"
     if is_remote(attachment.source):

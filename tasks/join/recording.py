@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from storyreel.specs.cut import EditPoints
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.pcm import house_sound
 from storyreel.tasks.media.probe import open_clip, sound_stream
 from storyreel.tasks.providers.request import Attachment, Request
@@ -68,6 +70,12 @@ class LaidSound(Frozen):
             if file_digest(file) != digest:
                 hint = "run the same command again, which plans with the file as it is now"
                 raise MediaError(f"{file} was changed after the film was planned", hint=hint)
+
+
+async def write_after_silence(file: Path, seconds: Fraction, into: Path) -> None:
+    """Write a recording after so much silence, as WAV. Raises MediaError."""
+    sound = _samples_of(file).filter("adelay", f"{round(seconds * SAMPLE_RATE)}S", all=1)
+    await run(ffmpeg.output(sound, str(into), **{"c:a": "pcm_s16le", "fflags": "+bitexact", "flags:a": "+bitexact"}))
 
 
 def _samples_of(file: Path) -> FilterableStream:

@@ -35,6 +35,8 @@ class Attachment(Frozen):
     """The cast member or location that it shows, by its key in the storyboard, or empty. Not in the key."""
     voice: Attachment | None = None
     """A recording of the voice of the person it shows, for services that accept one with a reference."""
+    silence: Fraction = Fraction(0)
+    """Seconds of silence that are put before a sound when it is sent. In the key by its digest."""
     frame_digest: str = ""
     """SHA-256, in hex, of the file that was made of another take's clip, once it exists. Not in the key."""
     seconds: Fraction | None = None

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
+from storyreel.specs.derived.lines import pad_of
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard, TakeEdit
@@ -267,7 +268,13 @@ class AttachmentBuilder:
             return None
         if why_not_sent(self.storyboard, self.shot, self.capability, self.files, speech, has_bucket=self.has_bucket):
             return None
-        return speech[0] if speech else self._attachment(self.shot.recordings[0], "sound", "sound", ())
+        sound = speech[0] if speech else self._attachment(self.shot.recordings[0], "sound", "sound", ())
+        rate = self.storyboard.format.fps
+        if not (pad := pad_of(self.shot, rate)):
+            return sound
+        # The clip begins with the shot, and the first word after its pad.
+        silence = rate.seconds(pad)
+        return sound.model_copy(update={"digest": f"{sound.digest} after {silence} s", "silence": silence})
 
     def _attachment(
         self, source: str, use: Use, field: str, at: KeyPath, subject: str = "", voice: Attachment | None = None
