@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from storyreel.specs.derived.pictures import PictureShot, path_of_picture, pictures_of_film
+from storyreel.specs.derived.speech import lines_to_speak
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MOST_TAKES
 from storyreel.specs.problems.phrases import listed, shown, suggestion
@@ -106,6 +107,8 @@ def find_shot(film: Storyboard, slate: str) -> Shot:
     shots: dict[str, Shot] = {shot.shot: shot for shot in (*film.all_shots, *pictures_of_film(film))}
     if slate in shots:
         return shots[slate]
+    if slate in {line.shot for line in lines_to_speak(film)}:
+        raise LookupError(f"a line is spoken again by `storyreel review FILM --retake {slate}`")
     owner, _, kind = slate.partition("@")
     noun: CastMember | Location | None = film.cast.get(owner) or film.locations.get(owner)
     if kind == "sheet" and noun and noun.sheet:

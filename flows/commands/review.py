@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated
+from unicodedata import normalize
 
 import typer
 
@@ -28,7 +29,7 @@ def review(
         typer.Option(
             "--retake",
             metavar="SHOT[:TAKE]",
-            help="Replace this take by a new one; without a number all takes of the shot. Repeatable.",
+            help="Replace this take by a new one; without a number all takes of the shot, or of a line. Repeatable.",
             autocompletion=complete_slate,
         ),
     ] = None,
@@ -53,7 +54,8 @@ def review(
         raise typer.BadParameter("--action goes with --retake")
     request = request_of(storyboard, provider, sets, draft=draft)
     planner = Planner.of(request)
-    reviews = asyncio.run(review_status(planner))
+    named = {normalize("NFC", written).partition(":")[0] for written in (*(approve or ()), *(retake or ()))}
+    reviews = asyncio.run(review_status(planner, named))
     console, waiting = Terminal(stderr=True, soft_wrap=True), [each for each in reviews if each.waits]
     approved = [*(approve or ()), *((each.shot.slate for each in waiting) if everything else ())]
     if approved or retake:
@@ -70,7 +72,7 @@ def review(
         verdicts = prompts.ask_verdicts(console, planner, waiting)
     runs = prompts.record(planner, verdicts) if verdicts else []
     if verdicts:
-        reviews = asyncio.run(review_status(planner))
+        reviews = asyncio.run(review_status(planner, named))
     if as_json:
         links = prompts.playable_links()
         print_json(

@@ -154,8 +154,10 @@ def _answer_model(name: str, shot: ShotToReview) -> type[BaseModel]:
         "decision": (Decision, Field("later", title="Decision")),
         **({"take": (numbers, Field(shot.best, title="The take to approve"))} if len(shot.takes) > 1 else {}),
         "note": (str, Field("", title="Note")),
-        "action": (str, Field("", title="New action", description="With retake; empty: the same once more.")),
     }
+    if shot.kind != "speech":  # its words are those of the storyboard
+        again = "With retake; empty: the same once more."
+        fields["action"] = (str, Field("", title="New action", description=again))
     return create_model(f"About_{name}", **fields)
 
 

@@ -43,9 +43,9 @@ def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
 
 
 def action_of(take: PlannedTake) -> str:
-    """The action in the request of a take; of a still its own words, if it has any."""
+    """The action in the request of a take; of a still its own words, if it has any, and of speech the line."""
     words = dict(take.chosen.brief.words)
-    return words.get(take.kind) or words.get("action", "")
+    return words.get(take.kind) or words.get("line") or words.get("action", "")
 
 
 class TakeToReview(Frozen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.player.links import NO_LINKS, Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, review_state
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import is_line
 from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
@@ -66,14 +67,18 @@ class ShotReview(Frozen):
         return {"shot": self.shot.slate, "word": self.state, "takes": [*made, *to_come]}
 
 
-async def review_status(planner: Planner) -> list[ShotReview]:
-    """The shots that must be approved or have verdicts, in the order of the film. Takes that wait are inspected."""
+async def review_status(planner: Planner, named: Collection[str] = ()) -> list[ShotReview]:
+    """The shots that must be approved or have verdicts, in the order of the film. Takes that wait are inspected.
+
+    Spoken lines are among them also if they are `named`: another take of a line is asked for in this way alone.
+    """
     plan, purchases, found = await in_own_thread(_look_up, planner)
     clips, rate = planner.home.clips(), plan.format.fps
     pictures = {f"{STILL}{take.identity}": found[take.key] for take in plan.pictures if take.key in found}
     reviews = []
     for slate, takes in takes_by_shot(plan.takes).items():
-        if (state := review_state(takes)) is None:
+        state = review_state(takes) or ("wfa" if slate in named and is_line(slate) else None)
+        if state is None:
             continue
         made = [(take, found[take.key]) for take in takes if take.key in found]
         to_review = [
@@ -133,6 +138,8 @@ def action_problem(planner: Planner, verdicts: Sequence[NewVerdict]) -> str:
     action = next((one.action for one in verdicts if one.action), "")
     if not action:
         return ""
+    if line := next((one.slate for one in verdicts if one.action and is_line(one.slate)), ""):
+        return f"the words of {line} are those of the storyboard; change them there"
     try:
         _ACTION.validate_python(action)
     except ValidationError as error:
