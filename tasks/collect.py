@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -16,6 +17,7 @@ from storyreel.specs.problems.phrases import lasting
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.inspection.examine import Examined, NotMeasured, examine, examine_damaged
 from storyreel.tasks.inspection.picture import examine_damaged_picture, examine_picture
+from storyreel.tasks.inspection.speech import check_speech, spoken_seconds
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
@@ -25,9 +27,10 @@ from storyreel.tasks.polling import LONGEST_PAUSE, SHORTEST_PAUSE
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import Denied, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
+from storyreel.tasks.providers.models import answers_at_once
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.storage.acceptances import acceptances, discard_acceptance
+from storyreel.tasks.storage.acceptances import acceptances, discard_acceptance, discard_shared, shared_acceptance
 from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.storage.clips import Clip, Receipt
 from storyreel.tasks.studio import Studio
@@ -43,6 +46,8 @@ _SAME_BYTES_SECONDS = 30
 """How long a service must send the same damaged clip until it counts as final; its own upload may be unfinished."""
 _TURNED_DOWN = 5
 """How often in a row a service must deny access, or not know the task, before a run believes it and stops waiting."""
+_ANSWER_LIVES = timedelta(days=1)
+"""How long a link lives that a service has told once, without its end."""
 _WAKE_SECONDS = 1.0
 """Seconds between two reads of the ledger for a webhook of the service."""
 
@@ -85,24 +90,30 @@ async def collect(
     patience: Patience,
     log: Log,
     on_download: Callable[[], Awaitable[None]] = _nothing,
+    answer: TaskStatus | None = None,
 ) -> Clip:
     """Wait for the clip of a task and store it; only then the order is marked as finished in the ledger.
 
     `on_download` is awaited when the clip is here and before it is examined: the task is at the service no more.
+    `answer` is the product of an order that was answered with it just now; of an earlier one it is read from the disk.
     Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue when the time is up;
     Transient or Terminal if the clip cannot be had now. In the last three cases the order stays open.
     """
     expired = 0
+    if answer is None and is_answered_at_once(take, provider):
+        answer = await _kept_answer(take, task, provider, studio)
     while True:
-        status = await _wait(take, task, provider, studio, patience, log)
+        status = answer or await _wait(take, task, provider, studio, patience, log)
         if status.remark:
             log.warning("%s: %s", take.slate, status.remark)
         async with in_threads(studio.clips.arriving(take.order.key, may_continue=True)) as arriving:
             try:
                 await _download(take, status, arriving, provider, patience)
-            except LinkExpired:
+            except LinkExpired as error:
                 expired += 1
-                if expired > _FRESH_LINKS:
+                if answer and _has_ended(answer):
+                    raise _lost_answer(take, provider, "its link has ended") from error
+                if answer or expired > _FRESH_LINKS:
                     raise
                 continue
             await on_download()
@@ -119,6 +130,52 @@ async def collect(
         return clip
 
 
+def is_answered_at_once(take: Take, provider: Provider) -> bool:
+    """Whether the answer to the order of a take is the product itself, which cannot be asked for again."""
+    return answers_at_once(type(provider), take.request.model, take.request.mode, provider.known_models)
+
+
+async def _kept_answer(take: Take, task: str, provider: Provider, studio: Studio) -> TaskStatus:
+    """The product with which an earlier order was answered, from the disk or the bucket. Raises Terminal if it is in
+    neither, TaskForgotten if its link has ended, and what `call_store` raises."""
+    key = take.order.key
+    here = await asyncio.to_thread(acceptances, studio.accepted_folder, key)
+    kept = next((one for one in here if one.task == task and one.answer), None)
+    if kept is None and (bucket := studio.clips.bucket):
+        kept = await call_store(shared_acceptance, bucket, key, task)
+    if kept and kept.answer:
+        answer = TaskStatus.model_validate_json(kept.answer)
+        if answer.expires is None:
+            answer = answer.model_copy(update={"expires": kept.at + _ANSWER_LIVES})
+        if _has_ended(answer):
+            raise _lost_answer(take, provider, "its link has ended")
+        return answer
+    raise Terminal(
+        f"{take.slate} was bought as {task}, and its link is not on this host: {provider.name} told it to the one that "
+        "ordered it",
+        service=provider.name,
+        hint="run the same command there, within a day of the order; if that host is gone, buy it again",
+        next=f"storyreel reconcile --key {key[:12]} --buy-again",
+    )
+
+
+def _has_ended(answer: TaskStatus) -> bool:
+    return answer.expires is not None and answer.expires <= datetime.now(UTC)
+
+
+def _lost_answer(take: Take, provider: Provider, why: str) -> TaskForgotten:
+    what = f"{provider.name} tells the link to {take.product} once, and {why}"
+    return TaskForgotten(what, service=provider.name, next=f"storyreel reconcile --key {take.order.key[:12]}")
+
+
+def _discard_answers(studio: Studio, key: str, task: str) -> None:
+    for kept in acceptances(studio.accepted_folder, key):
+        if kept.task == task:
+            discard_acceptance(studio.accepted_folder, kept, is_stored=True)
+    if studio.clips.bucket:
+        discard_shared(studio.clips.bucket, key, task)
+
+
 async def note_accepted(take: Take, studio: Studio) -> None:
     """Note an order of a take in the ledger that a service has accepted, and of which only the disk of this host knows.
 
@@ -126,7 +183,9 @@ async def note_accepted(take: Take, studio: Studio) -> None:
     """
     for acceptance in await asyncio.to_thread(acceptances, studio.accepted_folder, take.order.key):
         if await studio.note(Ledger.note_accepted, take.order, acceptance.task, acceptance.cost):
-            await asyncio.to_thread(discard_acceptance, studio.accepted_folder, acceptance)
+            purchase = await studio.ask(Ledger.find, take.order.key) if acceptance.answer else None
+            is_stored = purchase is not None and purchase.state is State.FINISHED
+            await asyncio.to_thread(discard_acceptance, studio.accepted_folder, acceptance, is_stored=is_stored)
 
 
 async def note_kept_clips(take: Take, studio: Studio, patience: Patience) -> None:
@@ -154,6 +213,8 @@ async def _note(take: Take, receipt: Receipt, clip: Clip, studio: Studio) -> Non
     try:
         if await studio.note(Ledger.mark_finished, key, clip.digest, receipt.cost, task=receipt.task, order=take.order):
             await asyncio.to_thread(studio.clips.discard, receipt)
+            if is_answered_at_once(take, studio.provider(take.order.provider)):
+                await asyncio.to_thread(_discard_answers, studio, key, receipt.task)
     except LedgerError as error:
         what = f"the {take.product} of {take.slate} is in the store"
         raise LedgerError(
@@ -269,19 +330,22 @@ async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Pr
 
 
 async def _examine(take: Take, arriving: Path, provider: Provider, studio: Studio) -> Examined | None:
-    """Examine a downloaded clip, unless it was made here. What it shows is no matter: it is paid and kept. A still is
-    only decoded: what it shows is seen as fast again.
+    """Examine a downloaded clip, unless it was made here. What it shows is no matter: it is paid and kept. A still and
+    speech are only decoded: what is in them is found as fast again.
 
     A damaged one is downloaded again. If the service goes on sending the same bytes, they are what was bought: they are
     used as far as they can be decoded.
     """
-    is_still = take.request.mode is Mode.STILL
+    name = f"the {take.product} from {provider.name}"
     try:
-        if is_still:
-            await asyncio.to_thread(examine_picture, arriving, f"the {take.product} from {provider.name}")
+        if take.request.mode is Mode.STILL:
+            await asyncio.to_thread(examine_picture, arriving, name)
+            return None
+        if take.request.mode is Mode.SPEECH:
+            await asyncio.to_thread(check_speech, arriving, name)
             return None
         if provider.paid:
-            return await examine(arriving, f"the {take.product} from {provider.name}")
+            return await examine(arriving, name)
         # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
         await asyncio.to_thread(probe, arriving)
         return None
@@ -292,9 +356,10 @@ async def _examine(take: Take, arriving: Path, provider: Provider, studio: Studi
         is_final = aside.seconds >= _SAME_BYTES_SECONDS
         if is_final:
             with suppress(MediaError):
-                if not is_still:
+                if take.product == "clip":
                     return await examine_damaged(arriving)
-                await asyncio.to_thread(examine_damaged_picture, arriving)
+                decodes = examine_damaged_picture if take.product == "picture" else spoken_seconds
+                await asyncio.to_thread(decodes, arriving)
                 return None
         what = f"{take.slate} arrived damaged: {error.message}; it is kept as {aside.path}"
         hint = "run the same command again to download it again"

@@ -22,7 +22,7 @@ from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.models import limit_name
-from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.submission import SentOrder, unknown_order
@@ -197,7 +197,8 @@ class _TakeOrder:
             if not is_ours:
                 return None
             self._report("ordering")
-            return await self._collect(await self._sent.send(), provider, leave)
+            accepted = await self._sent.send()
+            return await self._collect(accepted.task, provider, leave, accepted.answer)
 
     @asynccontextmanager
     async def _slot(self, *, is_new: bool) -> AsyncIterator[Callable[[], Awaitable[None]]]:
@@ -269,13 +270,16 @@ class _TakeOrder:
                 next=f"storyreel reconcile --key {self.take.order.key[:12]} --buy-again",
             ) from error
 
-    async def _collect(self, task: str, provider: Provider, leave: Callable[[], Awaitable[None]]) -> Clip:
+    async def _collect(
+        self, task: str, provider: Provider, leave: Callable[[], Awaitable[None]], answer: TaskStatus | None = None
+    ) -> Clip:
         """The clip of an accepted order, which leaves its slot when its clip is here: the next order need not wait
-        until it is examined. On cancellation the order is cancelled at the service, if it can do that."""
+        until it is examined. On cancellation the order is cancelled at the service, if it can do that. `answer` as for
+        `collect`."""
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            clip = await collect(self.take, task, provider, self.studio, self.patience, self.log, leave)
+            clip = await collect(self.take, task, provider, self.studio, self.patience, self.log, leave, answer)
         except asyncio.CancelledError:
             if not self.studio.keeps_orders:
                 await self._sent.call_off(task)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from storyreel.specs.foreign_text import printable
-from storyreel.tasks.collect import Take
+from storyreel.tasks.collect import Take, is_answered_at_once
 from storyreel.tasks.ledger.ledger import DuplicateTask, Ledger, LedgerError
 from storyreel.tasks.patience import Log, Patience
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, Submission
-from storyreel.tasks.storage.acceptances import Acceptance, discard_acceptance, keep_acceptance
+from storyreel.tasks.storage.acceptances import Acceptance, discard_acceptance, keep_acceptance, share_acceptance
 from storyreel.tasks.storage.answers import keep_answer
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.threads import ended, in_own_thread, outlast
@@ -48,8 +48,8 @@ class SentOrder:
     def provider(self) -> Provider:
         return self.studio.provider(self.take.order.provider)
 
-    async def send(self) -> str:
-        """Send the order; returns the service's task when it is in the ledger.
+    async def send(self) -> Submission:
+        """Send the order; returns the service's answer when its task is in the ledger.
 
         On cancellation the answer is still waited for, up to `_ANSWER_SECONDS`, and stored: without it only a person
         may be able to tell whether the take was bought. Then the order is called off, if the service can do that.
@@ -71,11 +71,13 @@ class SentOrder:
         if provider.paid:
             cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
             self.log.info("%s: bought from %s as %s%s", self.take.slate, provider.name, accepted.task, cost)
-        return accepted.task
+        return accepted
 
     async def call_off(self, task: str) -> None:
         """Cancel an accepted order at the service, if it can do that, and note it in the ledger."""
         provider, order = self.provider, self.take.order
+        if is_answered_at_once(self.take, provider):
+            return
         try:
             async with asyncio.timeout(_CALL_OFF_SECONDS):
                 cancelled = await provider.cancel(task)
@@ -129,7 +131,8 @@ class SentOrder:
     async def _note_accepted(self, accepted: Submission) -> None:
         """Write an accepted order to the ledger. While that fails it is tried again."""
         key, folder = self.take.order.key, self.studio.accepted_folder
-        acceptance = Acceptance(key=key, task=accepted.task, cost=accepted.cost, at=datetime.now(UTC))
+        answer = accepted.answer.model_dump_json() if accepted.answer else ""
+        acceptance = Acceptance(key=key, task=accepted.task, cost=accepted.cost, at=datetime.now(UTC), answer=answer)
         is_kept = False
         if self.provider.paid:
             with suppress(RuntimeError):  # The system starts no more threads; that of the ledger runs.
@@ -151,6 +154,8 @@ class SentOrder:
             await asyncio.sleep(_NOTE_SECONDS)
         if is_kept:
             await in_own_thread(discard_acceptance, folder, acceptance)
+        if answer and (bucket := self.studio.clips.bucket):
+            await outlast(in_own_thread(share_acceptance, bucket, acceptance))
 
     async def _keep_answer(self, error: Ambiguous) -> None:
         """Write the answer to an order to a file, and say where it is in the error's message."""

@@ -22,6 +22,7 @@ from storyreel.tasks.inspection.examine import PICTURE_BOUNDS, Examination, exam
 from storyreel.tasks.inspection.measure import Loudness
 from storyreel.tasks.inspection.picture import STILL_BOUNDS, Picture, picture_of
 from storyreel.tasks.inspection.similarity import compare
+from storyreel.tasks.inspection.speech import SPEECH_BOUNDS, Speech, speech_of
 from storyreel.tasks.media.probe import Probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers import load
@@ -82,10 +83,11 @@ What = Literal[
     "silent",
     "loudness",
     "colour",
+    "length",
 ]
 
 _SEVERITY: tuple[frozenset[What], ...] = (
-    frozenset({"frames", "black", "blank", "size", "damage"}),
+    frozenset({"frames", "black", "blank", "size", "damage", "length"}),
     frozenset({"cut", "frozen", "first frame", "timing"}),
     frozenset({"silent", "loudness", "colour"}),
 )
@@ -123,7 +125,7 @@ class Finding(Frozen):
 
 
 class Inspection(Frozen):
-    """Facts about a clip, and the findings; a still is one frame that lasts no time."""
+    """Facts about a clip, and the findings; a still is one frame that lasts no time, speech has none."""
 
     findings: tuple[Finding, ...]
     frames: int
@@ -137,12 +139,14 @@ class Inspection(Frozen):
 
 async def inspect_clip(clip: Path, request: Request, wanted: Wanted, clips: ClipStore | None = None) -> Inspection:
     """The findings in a clip; one of the store `clips` is decoded only if it was never examined. Of a still, in its
-    picture.
+    picture, of a spoken line, in its sound.
 
     Raises MediaError if it, or the first frame that is wanted, cannot be read.
     """
     if request.mode is Mode.STILL:
         return _inspected_still(await asyncio.to_thread(picture_of, clip), request)
+    if request.mode is Mode.SPEECH:
+        return _inspected_speech(await speech_of(clip), request)
     first = wanted.first_frame
     picture = await asyncio.to_thread(open_still, first, _FIRST_FRAME_SIZE) if first else None
     seen = await examination_of(clip, clips)
@@ -157,6 +161,8 @@ def inspection_key(request: Request, wanted: Wanted) -> str:
     bounds = [bounds.model_dump(mode="json") for bounds in (BOUNDS, PICTURE_BOUNDS)]
     if request.mode is Mode.STILL:
         return cache_key("inspect", STILL_BOUNDS.model_dump(mode="json"), ordered)
+    if request.mode is Mode.SPEECH:
+        return cache_key("inspect", SPEECH_BOUNDS.model_dump(mode="json"), request.prompt)
     return cache_key("inspect", _VERSION, bounds, ordered, first, wanted.sound, used)
 
 
@@ -213,6 +219,21 @@ def _inspected_still(picture: Picture, request: Request) -> Inspection:
         height=picture.height,
         loudness=None,
     )
+
+
+def _inspected_speech(speech: Speech, request: Request) -> Inspection:
+    findings: list[Finding] = []
+    lasts = f"lasts {_s(speech.seconds)}"
+    if speech.is_damaged:
+        findings.append(Finding(what="damage", detail="damaged: a part of it cannot be decoded; what can be is used"))
+    if speech.is_silent:
+        findings.append(Finding(what="silent", detail="the sound is silent all through"))
+    elif speech.is_too_short(request.prompt):
+        findings.append(Finding(what="length", detail=f"{lasts}, too short for its line: a part of it is missing"))
+    elif speech.is_too_long(request.prompt):
+        findings.append(Finding(what="length", detail=f"{lasts}, far longer than its line takes to say"))
+    loudness = speech.loudness.integrated if speech.loudness else None
+    return Inspection(findings=tuple(findings), frames=0, seconds=speech.seconds, width=0, height=0, loudness=loudness)
 
 
 def _damage(seen: Examination) -> Iterator[Finding]:

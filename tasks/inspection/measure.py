@@ -76,14 +76,13 @@ async def measure(clip: Probe, *, is_whole: bool = True) -> Measurements:
         async with in_threads(temporary_folder()) as folder:
             return await _measure(clip, _Files(folder), is_whole=is_whole)
     except (OSError, ValueError) as error:  # ValueError: ffmpeg wrote less than was expected of it.
-        what = f"{clip.path} cannot be measured: {getattr(error, 'strerror', None) or error}"
-        raise MediaError(what, hint="make room for temporary files, or set TMPDIR to a folder that has it") from error
+        raise _unmeasured(clip.path, error) from error
 
 
 async def _measure(clip: Probe, files: _Files, *, is_whole: bool) -> Measurements:
     source = opened(clip)
     shown = _pictures(clip, source, files) if is_whole else [_measured(picture_of(clip, source), clip, files)]
-    heard = [_levels(clip, source, files.loudness)] if clip.has_sound else []
+    heard = [_levels(source[str(clip.sound)], files.loudness)] if clip.has_sound else []
     how = strict if is_whole else tolerant
     complaints = await run(how(ffmpeg.merge_outputs(*shown, *heard)))
     measured = await asyncio.to_thread(_read, clip, files)
@@ -141,8 +140,24 @@ def _raw(
     return ffmpeg.output(pixels, str(into), f="rawvideo", fps_mode="passthrough")
 
 
-def _levels(clip: Probe, source: FilterableStream, loudness: Path) -> OutputStream:
-    sound = source[str(clip.sound)].filter("ebur128", metadata=1, peak="true")
+async def loudness_of(sound: Path) -> Loudness | None:
+    """The loudness of a file of sound, as far as it can be decoded; None for less than 100 ms. Raises MediaError."""
+    try:
+        async with in_threads(temporary_folder()) as folder:
+            files = _Files(folder)
+            await run(tolerant(_levels(ffmpeg.input(str(sound), threads=1)["a:0"], files.loudness)))
+            return await asyncio.to_thread(_loudness, files.loudness)
+    except (OSError, ValueError) as error:
+        raise _unmeasured(sound, error) from error
+
+
+def _unmeasured(file: Path, error: Exception) -> MediaError:
+    what = f"{file} cannot be measured: {getattr(error, 'strerror', None) or error}"
+    return MediaError(what, hint="make room for temporary files, or set TMPDIR to a folder that has it")
+
+
+def _levels(sound: FilterableStream, loudness: Path) -> OutputStream:
+    sound = sound.filter("ebur128", metadata=1, peak="true")
     sound = sound.filter("ametadata", mode="print", file=str(loudness))
     return ffmpeg.output(sound, "-", f="null")
 

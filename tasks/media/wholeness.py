@@ -22,8 +22,8 @@ _EXACT = frozenset(("wav", "w64", "aiff", "caf", "flac", "mov", "mp4", "m4a"))
 """Containers that say exactly how long their sound is."""
 _MISSING = Fraction(1)
 """Seconds by which a sound may end early: encoders count their last, incomplete frame."""
-_DAMAGED_PART = 10
-"""One packet in so many may be damaged: the first of a stream that was cut out of another often is."""
+_DAMAGED_PART = Fraction(1, 10)
+"""So many of its packets may be damaged: the first of a stream that was cut out of another often is."""
 
 _HEAD = 128
 _STREAMED = 0x7FFFF000
@@ -45,6 +45,11 @@ def check_picture(file: Path) -> None:
 
 def check_sound(file: Path) -> None:
     """Return if a file has a sound that can be decoded to its end. Raises MediaError."""
+    whole_sound(file)
+
+
+def whole_sound(file: Path) -> Fraction:
+    """The seconds of a sound that can be decoded to its end. Raises MediaError."""
     if (told := _told_bytes(file)) > (present := file.stat().st_size) + _SLACK:
         raise MediaError(f"{file} is cut short: it has {present:,} of {told:,} bytes", hint="download or copy it again")
     with open_clip(file, to_decode=True) as opened:
@@ -56,6 +61,16 @@ def check_sound(file: Path) -> None:
     if promised is not None and seconds + _MISSING < promised:
         lengths = f"{float(seconds):.4g} of its {float(promised):.4g} s"
         raise MediaError(f"{file} is cut short: it has {lengths}", hint="download or copy it again")
+    return seconds
+
+
+def decodable_sound(file: Path) -> Fraction:
+    """The seconds of a sound that can be decoded, of a file that may be damaged. Raises MediaError if there are
+    none."""
+    with open_clip(file, to_decode=True) as opened:
+        if not opened.streams.audio:
+            raise MediaError(f"{file} has no sound in it", hint="record or export it again, or name another file")
+        return _decoded_seconds(opened, opened.streams.audio[0], file, most_damaged=1)
 
 
 def check_video(file: Path) -> None:
@@ -96,7 +111,9 @@ def _told_bytes(file: Path) -> int:
     return first + int.from_bytes(frame[after : after + 4], "big")
 
 
-def _decoded_seconds(opened: InputContainer, stream: AudioStream, file: Path) -> Fraction:
+def _decoded_seconds(
+    opened: InputContainer, stream: AudioStream, file: Path, most_damaged: Fraction | int = _DAMAGED_PART
+) -> Fraction:
     samples = packets = damaged = 0
     for packet in opened.demux(stream):
         packets += 1
@@ -104,7 +121,7 @@ def _decoded_seconds(opened: InputContainer, stream: AudioStream, file: Path) ->
             samples += sum(frame.samples for frame in packet.decode())
         except FFmpegError:
             damaged += 1
-    if not samples or damaged * _DAMAGED_PART > packets:
+    if not samples or damaged > most_damaged * packets:
         raise MediaError(f"{file} is damaged: its sound cannot be decoded", hint="download or export it again")
     return Fraction(samples, stream.codec_context.sample_rate)
 

@@ -127,3 +127,11 @@ def find_capability(
     if found is None or mode not in found.modes:
         raise LookupError(f"{service.name} has no {model or 'model'} for {mode}")
     return found.modes[mode]
+
+
+def answers_at_once(service: type[Provider], id: str, mode: Mode, models: Mapping[str, Model] | None = None) -> bool:
+    """Whether a service answers an order of a model, by its id of it, with the product itself. Of one that is not known
+    any more, as the service's others of that mode do."""
+    models = models_of(service) if models is None else models
+    able = [model.modes[mode] for model in models.values() if mode in model.modes]
+    return any(each.answers_at_once for each in [one for one in able if one.model == id] or able)

@@ -1,7 +1,8 @@
 """Orders that a service has accepted and that the ledger may not have yet, on the disk of the host that sent them.
 
 The ledger may be locked by another program, or its server away, and the process be killed meanwhile: without a note
-the service's id of what was bought would be lost with it.
+the service's id of what was bought would be lost with it. Where the answer to an order is the product itself, its link
+is kept here until the product is in the store: the service does not tell it again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.tasks.storage.bucket import Bucket, BucketError
 from storyreel.tasks.storage.files import write_whole
+
+_SHARED = "accepted"
+"""Folder in the bucket."""
+_MOST_BYTES = 256 << 10
 
 
 class Acceptance(Frozen):
@@ -28,6 +34,8 @@ class Acceptance(Frozen):
     cost: Money | None = None
     at: datetime
     """When the answer came, by this host's clock."""
+    answer: str = ""
+    """The product, as JSON, of an order that was answered with it; else empty."""
 
 
 def keep_acceptance(folder: Path, acceptance: Acceptance) -> bool:
@@ -49,13 +57,40 @@ def acceptances(folder: Path, key: str = "") -> list[Acceptance]:
     return found
 
 
-def discard_acceptance(folder: Path, acceptance: Acceptance) -> None:
-    """Delete an acceptance: the ledger has it."""
+def discard_acceptance(folder: Path, acceptance: Acceptance, *, is_stored: bool = False) -> None:
+    """Delete an acceptance: the ledger has it. One with the product stays until that `is_stored`."""
+    if acceptance.answer and not is_stored:
+        return
     with suppress(OSError):
         _file(folder, acceptance).unlink()
 
 
+def share_acceptance(bucket: Bucket, acceptance: Acceptance) -> None:
+    """Put an acceptance with its product where other hosts find it. Raises no error: this host has it."""
+    with suppress(BucketError, ValueError):
+        name = _name(acceptance.key, acceptance.task)
+        bucket.write(f"{_SHARED}/{name}", acceptance.model_dump_json().encode())
+
+
+def shared_acceptance(bucket: Bucket, key: str, task: str) -> Acceptance | None:
+    """The acceptance of an order that another host has shared; None if there is none. Raises BucketError."""
+    content = bucket.read(f"{_SHARED}/{_name(key, task)}", _MOST_BYTES)
+    with suppress(ValidationError):
+        return Acceptance.model_validate_json(content) if content else None
+    return None
+
+
+def discard_shared(bucket: Bucket, key: str, task: str) -> None:
+    """Delete a shared acceptance: its product is in the store. Raises no error."""
+    with suppress(BucketError):
+        bucket.remove(f"{_SHARED}/{_name(key, task)}")
+
+
 def _file(folder: Path, acceptance: Acceptance) -> Path:
+    return folder / _name(acceptance.key, acceptance.task)
+
+
+def _name(key: str, task: str) -> str:
     # A service's id may have letters that no file name has.
-    order = hashlib.sha256(acceptance.task.encode(errors="surrogatepass")).hexdigest()[:16]
-    return folder / f"{acceptance.key}-{order}.json"
+    order = hashlib.sha256(task.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{key}-{order}.json"

@@ -1,4 +1,4 @@
-"""The clip store: clips and pictures in a folder, named by the digest of their content, each complete or absent.
+"""The clip store: clips, pictures and speech in a folder, named by the digest of their content, complete or absent.
 
 Hosts may share a bucket. The folder of each host is then a cache of it.
 """
@@ -20,7 +20,14 @@ from pydantic import ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.storage.bucket import Bucket, BucketError
-from storyreel.tasks.storage.clip_names import is_picture, possible_names, stored_files, stored_name, suffix_of
+from storyreel.tasks.storage.clip_names import (
+    is_picture,
+    is_sound,
+    possible_names,
+    stored_files,
+    stored_name,
+    suffix_of,
+)
 from storyreel.tasks.storage.digests import file_digest, note_digest
 from storyreel.tasks.storage.files import make_folder, mark_of, place_file, replacing, write_whole
 
@@ -29,7 +36,7 @@ _CONCURRENT_REQUESTS = 16
 
 
 class Clip(Frozen):
-    """A finished take in the store: a clip, or of a still its picture."""
+    """A finished take in the store: a clip, of a still its picture, of a spoken line its sound."""
 
     digest: str
     """SHA-256 of the file, in hex."""
@@ -42,6 +49,11 @@ class Clip(Frozen):
     def is_picture(self) -> bool:
         """Whether it is a picture, not a video."""
         return is_picture(self.path)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is speech, not a video."""
+        return is_sound(self.path)
 
 
 AnyClip = TypeVar("AnyClip", bound=Clip)
@@ -229,7 +241,7 @@ class ClipStore:
         return local | {digest for digest, name in zip(others, found, strict=True) if name}
 
     def files(self) -> list[Path]:
-        """The files of all clips and pictures on this host, in a fixed order."""
+        """The files of all clips, pictures and sounds on this host, in a fixed order."""
         return stored_files(self.root)
 
     def find(self, digest: str) -> Clip | None:

@@ -53,6 +53,7 @@ class Place:
     ledger_url: str
     bucket_url: str = ""
     takes: int = TAKES
+    mode: Mode = Mode.TEXT
 
     def clips(self) -> ClipStore:
         return ClipStore(self.folder / "clips", Bucket(self.bucket_url) if self.bucket_url else None)
@@ -67,10 +68,11 @@ class Place:
         return process
 
 
-def takes_of(service: str, number_of_takes: int, timeout: float) -> Sequence[Take]:
+def takes_of(service: str, number_of_takes: int, timeout: float, mode: Mode = Mode.TEXT) -> Sequence[Take]:
     takes = []
     for number in range(1, number_of_takes + 1):
-        request = request_for(SERVICES[service], Mode.TEXT, seed=number, take=number)
+        seed = {"seed": number} if mode is not Mode.SPEECH else {}
+        request = request_for(SERVICES[service], mode, take=number, **seed)
         order = Order(
             key=request.key, provider=service, model=request.model, request=request.canonical(),
             film="F", slate="1A", take=number,
@@ -93,7 +95,7 @@ async def _make(place: Place, timeout: float) -> int:
         house = place.folder / "house"
         studio = Studio(ledger, place.clips(), house, {place.service: provider}, PriceList.read({}), 0.02)
         stack.push_async_callback(studio.close)
-        made = [_made(take, studio) for take in takes_of(place.service, place.takes, timeout)]
+        made = [_made(take, studio) for take in takes_of(place.service, place.takes, timeout, place.mode)]
         results = await asyncio.gather(*made, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
     if any(isinstance(error, (Ambiguous, TaskForgotten)) for error in errors):
