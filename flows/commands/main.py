@@ -56,6 +56,11 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Show which lines of a film are translated for its subtitles. Makes and buys nothing.",
             only_looks=True,
         ),
+        "export": Listed(
+            "export",
+            "Write the cut for an editing program: shots with all their takes, transitions, sound and marks. Buys "
+            "nothing.",
+        ),
         "explain": Listed(
             "services",
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",

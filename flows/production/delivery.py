@@ -17,9 +17,11 @@ from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.disk import in_words, try_folder
 
 _FIRST, _LAST = "sequence.mp4", MANIFEST
+TIMELINE = "sequence.otio"
+"""The cut for editing programs."""
 _OPTIONAL = ("sequence.srt", "sequence.vtt")
 """Files that not every run writes; those of an earlier run are removed."""
-_FILES = (_FIRST, _LAST, *_OPTIONAL, "contact-sheet.jpg")
+_FILES = (_FIRST, _LAST, *_OPTIONAL, TIMELINE, "contact-sheet.jpg")
 _CLIP_BYTES = _FILM_BYTES = 200_000
 """Bytes a second that a clip or a film has at least: its sound alone, raw as it is joined, has 192,000."""
 

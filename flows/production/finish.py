@@ -1,15 +1,18 @@
-"""Makes the film from finished takes: the sequence, and the manifest, subtitles and contact sheet beside it."""
+"""Makes the film from finished takes: the sequence, and beside it manifest, timeline, subtitles and contact sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from contextlib import suppress
 from typing import NamedTuple
 
-from storyreel.flows.planning.model import Plan
+from storyreel.flows.handover.export import NotExported, write_beside
+from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.subtitles import SubtitleTrack
 from storyreel.flows.production import report
-from storyreel.flows.production.delivery import Delivery
+from storyreel.flows.production.delivery import TIMELINE, Delivery
 from storyreel.flows.production.film_parts import FilmParts
+from storyreel.flows.production.outcomes import MadeTake
 from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.sound_ahead import music_under, shots_with_dialogue
 from storyreel.flows.production.subtitles import text_tracks, told_subtitles, write_subtitles
@@ -63,7 +66,7 @@ class FilmFinisher(NamedTuple):
         return sequence
 
     async def write_report(self, sequence: FilmFile, origin: Origin, studio: Studio, run: str) -> Rendering:
-        """Write manifest, subtitles and contact sheet beside the sequence; `run` is the id of the flow run."""
+        """Write manifest, timeline, subtitles and contact sheet beside the sequence; `run` is the flow run's id."""
         plan = self.plan
         # A picture that is lost, and that nothing more is made of, is left out.
         made_takes = [(take, made) for take in plan.takes if (made := self.takes.finished_take(take))]
@@ -87,13 +90,23 @@ class FilmFinisher(NamedTuple):
             charges=await studio.ask(Ledger.charges, run=run),
         )
         pages = await self.parts.pages()
-        await in_thread(lambda _: self._write_beside(rendering, pages))
+        await in_thread(lambda _: self._write_beside(rendering, pages, made_takes, in_cut))
         return rendering
 
-    def _write_beside(self, rendering: Rendering, pages: Sequence[bytes]) -> None:
+    def _write_beside(
+        self, rendering: Rendering, pages: Sequence[bytes], made: Sequence[tuple[PlannedTake, MadeTake]],
+        in_cut: Set[str],
+    ) -> None:  # fmt: skip
         plan, folder = self.plan, self.delivery.folder
         report.write_manifest(folder, plan, rendering, told_subtitles(self.film, self.subtitles))
         write_subtitles(folder, self.film, self.subtitles)
+        as_made = tuple(
+            take.model_copy(update={"chosen": each.candidate, "circled": take.identity in in_cut})
+            for take, each in made
+        )
+        clips = {each.candidate.key: (each.clip.path, each.inspection) for take, each in made if take.kind == "clip"}
+        with suppress(NotExported):  # the film itself is there
+            write_beside(self.film, plan.model_copy(update={"takes": as_made}), clips, folder / TIMELINE)
         write_pages(pages, folder / report.CONTACT_SHEET)
 
 

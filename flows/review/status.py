@@ -13,6 +13,7 @@ from unicodedata import normalize
 from pydantic import TypeAdapter, ValidationError
 
 from storyreel.flows.planning.history import open_history
+from storyreel.flows.planning.made import stored_clip, wanted_of
 from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.player.links import NO_LINKS, Links
@@ -22,9 +23,8 @@ from storyreel.specs.language.slates import is_line
 from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.specs.timing import FrameRate
 from storyreel.specs.validation.check import unknown_names
-from storyreel.tasks.inspection.inspect import Inspection, Needed, Wanted, inspect_clip
+from storyreel.tasks.inspection.inspect import Inspection, Wanted, inspect_clip
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.request.attachments import STILL
@@ -83,7 +83,7 @@ async def review_status(planner: Planner, named: Collection[str] = ()) -> list[S
         made = [(take, found[take.key]) for take in takes if take.key in found]
         to_review = [
             _to_review(
-                take, clip, purchases.get(take.key), _wanted(take, rate, pictures), clips, inspects=state == "wfa"
+                take, clip, purchases.get(take.key), wanted_of(take, rate, pictures), clips, inspects=state == "wfa"
             )
             for take, clip in made
         ]
@@ -107,7 +107,7 @@ def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, 
     clips = planner.home.clips()
     shown = (takes for takes in takes_by_shot(plan.clips).values() if review_state(takes))
     wanted = (*plan.pictures, *plan.speech, *chain.from_iterable(shown))
-    return plan, purchases, {take.key: clip for take in wanted if (clip := _clip(take, purchases, clips))}
+    return plan, purchases, {take.key: clip for take in wanted if (clip := stored_clip(take, purchases, clips))}
 
 
 def parse_verdicts(
@@ -171,12 +171,6 @@ def _find(reviews: Sequence[ShotReview], written: str) -> tuple[ShotToReview, in
     return shots[slate], int(number)
 
 
-def _clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: ClipStore) -> Path | None:
-    purchase = purchases.get(take.key)
-    clip = clips.find(purchase.clip) if take.state == "cached" and purchase and purchase.clip else None
-    return clip.path if clip else None
-
-
 async def _to_review(
     take: PlannedTake, clip: Path, purchase: Purchase | None, wanted: Wanted, clips: ClipStore, *, inspects: bool
 ) -> TakeToReview:
@@ -185,13 +179,3 @@ async def _to_review(
         with suppress(MediaError):
             inspection = await inspect_clip(clip, take.request, wanted, clips)
     return TakeToReview.of(take, take.chosen, purchase, clip, inspection)
-
-
-def _wanted(take: PlannedTake, rate: FrameRate, pictures: Mapping[str, Path]) -> Wanted:
-    """As of the run, without a first frame that is an address or made of another clip. `pictures` are the stills by
-    their digests in requests."""
-    first, picture = take.request.first_frame, None
-    if first and not first.digest.startswith(("url:", "take:")):
-        picture = pictures.get(first.digest) if first.digest.startswith(STILL) else Path(first.source)
-    sound = take.keep_sound and not take.laid_with(take.chosen)
-    return Wanted(first_frame=picture, sound=sound, needed=Needed(frames=take.edit.frames, rate=rate))

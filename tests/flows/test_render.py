@@ -114,6 +114,7 @@ async def test_a_storyboard_becomes_a_film_of_exactly_its_length(first: Renderin
         "00:00:00:00", "00:00:00:20", "00:00:01:14", None,
     ]  # fmt: skip
     assert (out / "contact-sheet.jpg").stat().st_size > 1000
+    assert (out / "sequence.otio").stat().st_size > 1000
 
 
 async def test_task_runs_are_named_by_slate_and_joined_by_what_continues(first: Rendering) -> None:

@@ -57,8 +57,8 @@ async def test_a_film_is_delivered_to_an_address_whole(
     made = await render_storyboard(str(film), out=out)
     assert made.as_json()["sequence"] == f"{out}/sequence.mp4"
     found = {name.rpartition("/")[2] for name in system.ls(out, detail=False, refresh=True)}
-    assert found == {"sequence.mp4", "manifest.json", "contact-sheet.jpg"}
-    assert order == ["sequence.mp4", "contact-sheet.jpg", "manifest.json"]
+    assert found == {"sequence.mp4", "manifest.json", "sequence.otio", "contact-sheet.jpg"}
+    assert order == ["sequence.mp4", "contact-sheet.jpg", "sequence.otio", "manifest.json"]
     assert frames_in(made.sequence) == made.frames == 40
     assert json.loads(system.cat_file(f"{out}/manifest.json"))["sequence"] == "sequence.mp4"
     assert not list((Home.of().root / "delivering").iterdir())

@@ -1,0 +1,49 @@
+"""Copies the media of a timeline into a folder, named by shot and take."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from storyreel.flows.handover.timeline import Media, Timeline
+from storyreel.tasks.storage.files import replacing
+
+
+def collected(timeline: Timeline, folder: Path) -> Timeline:
+    """The timeline with copies of its media in a folder. A copy that is there stays. Raises OSError."""
+    names: dict[Path, Path] = {}
+
+    def copied(media: Media, name: str) -> Media:
+        if media.file not in names:
+            names[media.file] = into = _free(folder / f"{_safe(name)}{media.file.suffix}", set(names.values()))
+            if not (into.exists() and into.stat().st_size == media.file.stat().st_size):
+                folder.mkdir(parents=True, exist_ok=True)
+                with replacing(into) as fresh:
+                    shutil.copyfile(media.file, fresh)
+        return media.model_copy(update={"file": names[media.file]})
+
+    shots = tuple(
+        shot.model_copy(
+            update={
+                "takes": tuple(
+                    take.model_copy(update={"media": take.media and copied(take.media, f"{shot.slate} {take.name}")})
+                    for take in shot.takes
+                )
+            }
+        )
+        for shot in timeline.shots
+    )
+    sounds = tuple(
+        laid.model_copy(update={"media": copied(laid.media, laid.media.file.stem)}) for laid in timeline.sounds
+    )
+    return timeline.model_copy(update={"shots": shots, "sounds": sounds})
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.@-]+", "-", name).strip("-.") or "take"
+
+
+def _free(file: Path, taken: set[Path]) -> Path:
+    numbered = (file.with_stem(f"{file.stem}-{number}") for number in range(2, len(taken) + 3))
+    return next(each for each in (file, *numbered) if each not in taken)

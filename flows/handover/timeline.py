@@ -1,0 +1,229 @@
+"""The cut of a film as an editor sees it: shots with all their takes, transitions, sound files and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
+from storyreel.specs.cut import Event
+from storyreel.specs.frozen import Frozen, Trusted
+from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.join.recording import LaidSound
+
+MarkKind = Literal["scene", "finding", "title", "subtitle"]
+
+
+class Media(Frozen):
+    """The file of a take, or of sound."""
+
+    file: Path
+    seconds: Fraction
+    rate: Fraction
+    """Frames a second; of sound the film's."""
+    size: tuple[int, int] = (0, 0)
+    """Width and height as shown; zeros for sound."""
+    has_sound: bool = True
+    findings: tuple[str, ...] = ()
+    """What the inspection has found, a sentence each."""
+
+
+class TimelineTake(Trusted):
+    """A take of a shot."""
+
+    number: int
+    key: str
+    provider: str
+    model: str
+    seed: int
+    prompt: str
+    media: Media | None
+    """None if it is not made."""
+    first: int
+    """The frame of it, at the film's rate, with which the shot begins in the cut."""
+    frames: int
+    """Frames that it has at the film's rate; those that the shot needs if it is not made."""
+
+    @property
+    def name(self) -> str:
+        """`take 2`."""
+        return f"take {self.number}"
+
+
+class TimelineShot(Trusted):
+    """A shot in the cut."""
+
+    slate: str
+    scene: str
+    action: str
+    event: Event
+    takes: tuple[TimelineTake, ...]
+    circled: int
+    """The number of the take in the cut."""
+    is_heard: bool
+    """Whether the sound of the take is in the film."""
+
+    @property
+    def take(self) -> TimelineTake:
+        """The take in the cut."""
+        return next(take for take in self.takes if take.number == self.circled)
+
+    @property
+    def held(self) -> int:
+        """The last frames of the shot for which the take has none: its last frame stands."""
+        return max(0, self.take.first + self.event.frames - self.take.frames) if self.take.media else 0
+
+    @property
+    def played(self) -> int:
+        """Frames of the take that the shot shows."""
+        return self.event.frames - self.held
+
+
+class Mark(Trusted):
+    """A mark on frames of the film."""
+
+    kind: MarkKind
+    start: int
+    frames: int
+    name: str
+    note: str = ""
+
+
+class LaidFile(Trusted):
+    """A sound file under the film, in frames of the film."""
+
+    name: str
+    media: Media
+    start: int
+    end: int
+    from_: int = 0
+    """The frame of the file with which it begins."""
+    gain: float
+    """dB."""
+
+
+class Timeline(Trusted):
+    """The cut of a film."""
+
+    title: str
+    rate: FrameRate
+    size: tuple[int, int]
+    start: int
+    """The frame number of its first frame, as its timecode counts."""
+    shots: tuple[TimelineShot, ...]
+    sounds: tuple[LaidFile, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """Running time in frames."""
+        return self.shots[-1].event.end
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The slates of the shots whose take in the cut is not made."""
+        return tuple(shot.slate for shot in self.shots if shot.take.media is None)
+
+
+def timeline_of(
+    film: Storyboard, plan: Plan, takes: Mapping[str, Media], sounds: Mapping[Path, Media], start: int = 0
+) -> Timeline:
+    """The timeline of a plan. `takes` are the files of those that are made, by key; `sounds` by their paths.
+
+    The take in the cut is the circled one; where the best is chosen only when all are made, the last that is.
+    """
+    by_shot = takes_by_shot(plan.clips)
+    rate = plan.format.fps
+    actions = {shot.shot: shot.action for shot in film.all_shots}
+    shots: list[TimelineShot] = []
+    laid: list[LaidFile] = []
+    for event in plan.cut.events:
+        planned = by_shot[event.shot]
+        in_cut = ([take for take in planned if take.circled] or [take for take in planned if take.key in takes])[-1:]
+        chosen = in_cut[0] if in_cut else planned[-1]
+        shots.append(
+            TimelineShot(
+                slate=event.shot,
+                scene=planned[0].scene,
+                action=actions[event.shot],
+                event=event,
+                takes=tuple(_take(take, event, takes.get(take.key), rate) for take in planned),
+                circled=chosen.take,
+                is_heard=chosen.keep_sound and not chosen.laid_with(chosen.chosen),
+            )
+        )
+        laid += _recordings(chosen, event, sounds, rate)
+    return Timeline(
+        title=plan.name,
+        rate=rate,
+        size=plan.format.size,
+        start=start,
+        shots=tuple(shots),
+        sounds=(*laid, *_music(plan, sounds)),
+        marks=tuple(_scenes(film, plan)) + tuple(_findings(shots)),
+    )
+
+
+def _take(take: PlannedTake, event: Event, media: Media | None, rate: FrameRate) -> TimelineTake:
+    edit, request = take.edit, take.request
+    frames = edit.first + event.with_handles
+    if media:
+        frames = max(1, rate.nearest_frames(media.seconds))
+        edit = edit.within(frames)
+    return TimelineTake(
+        number=take.take, key=take.key, provider=request.provider, model=request.model, seed=request.seed,
+        prompt=request.prompt, media=media, first=edit.first + event.head - edit.hold_head, frames=frames,
+    )  # fmt: skip
+
+
+def _recordings(take: PlannedTake, event: Event, sounds: Mapping[Path, Media], rate: FrameRate) -> Iterator[LaidFile]:
+    """The recordings that are heard in the place of a take's own sound, one after another."""
+    laid = LaidSound.of(take.laid_with(take.chosen), take.request)
+    if laid is None:
+        return
+    start = event.start - event.head + laid.start(take.edit)
+    for file in laid.files:
+        if media := sounds.get(file):
+            end = start + rate.nearest_frames(media.seconds)
+            if max(start, event.start) < min(end, event.end):
+                yield LaidFile(
+                    name=f"{event.shot}: {file.name}", media=media, start=max(start, event.start),
+                    end=min(end, event.end), from_=max(0, event.start - start), gain=0.0,
+                )  # fmt: skip
+            start = end
+
+
+def _music(plan: Plan, sounds: Mapping[Path, Media]) -> Iterator[LaidFile]:
+    """The music, each repetition of a file that is too short by itself."""
+    rate, length = plan.cut.rate, plan.cut.frames
+    for file, music in plan.music:
+        if (media := sounds.get(file)) is None:
+            continue
+        start = music.start.frames(rate) if music.start else 0
+        end = min(music.end.frames(rate) if music.end else length, length)
+        each = max(1, rate.nearest_frames(media.seconds))
+        for begin in range(start, end if music.loop else min(end, start + 1), each):
+            until = min(end, begin + each)
+            yield LaidFile(name=file.name, media=media, start=begin, end=until, gain=music.gain)
+
+
+def _scenes(film: Storyboard, plan: Plan) -> list[Mark]:
+    events = {event.shot: event for event in plan.cut.events}
+    spans = [(scene, events[scene.shots[0].shot], events[scene.shots[-1].shot]) for scene in film.scenes]
+    return [
+        Mark(kind="scene", start=first.start, frames=last.end - first.start, name=f"Scene {scene.scene}",
+             note=scene.heading)
+        for scene, first, last in spans
+    ]  # fmt: skip
+
+
+def _findings(shots: list[TimelineShot]) -> list[Mark]:
+    return [
+        Mark(kind="finding", start=shot.event.start, frames=1, name=shot.slate, note=finding)
+        for shot in shots
+        if shot.take.media
+        for finding in shot.take.media.findings
+    ]

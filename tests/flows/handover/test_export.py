@@ -1,0 +1,116 @@
+"""The command that hands a film over: the file it leaves, the media it collects, and what it says is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import opentimelineio as otio
+import pytest
+
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.run_request import RunRequest
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.testing.footage import footage
+from tests.flows import warm
+
+FILM = """\
+storyboard: 1
+title: The Keeper
+format: {fps: 30, resolution: 720p}
+defaults: {duration: 2s, provider: apiyi}
+shots:
+  - {shot: 1A, action: She climbs., takes: 2, circled: 2}
+  - {shot: 1B, action: The sea., transition: {type: dissolve, duration: 10f}}
+  - {shot: 1C, action: She waits.}
+"""
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    (tmp_path / "film.yaml").write_text(FILM)
+    return tmp_path / "film.yaml"
+
+
+@pytest.fixture
+def ledger(film: Path, home: Path) -> Iterator[Ledger]:
+    """In which all takes are made but that of 1C."""
+    plan = Planner.of(RunRequest(storyboard=film)).plan()
+    home.mkdir()
+    with closing(Home.of().ledger()) as opened:
+        for take in plan.takes:
+            if take.shot == "1C":
+                continue
+            order = Order(
+                key=take.key, provider="apiyi", model="m", request="{}", film="The Keeper", slate=take.shot,
+                take=take.take, price=take.price, brief=take.chosen.brief.dump(),
+            )  # fmt: skip
+            assert opened.intend(order)
+            opened.mark_submitted(take.key, f"task {take.shot} {take.take}", None)
+            with Home.of().clips().arriving(take.key) as arriving:
+                arriving.write_bytes(footage(2, 1280, 720, take.key))
+                opened.mark_finished(take.key, Home.of().clips().keep(arriving).digest, None)
+        yield opened
+
+
+def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PREFECT_HOME": str(film.parent / "prefect")}
+    return warm.command(*words, folder=film.parent, environment=environment)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_timeline_has_the_takes_that_are_made_and_tells_of_those_that_are_not(film: Path) -> None:
+    said = storyreel(film, "export", "film.yaml", "--timecode", "01:00:00:00")
+    assert said.returncode == 0, said.stderr
+    assert "Not made yet: 1C." in said.stdout and "next: storyreel render film.yaml" in said.stdout
+    (track,) = otio.adapters.read_from_file(str(film.parent / "renders/the-keeper/sequence.otio")).video_tracks()
+    first, second, third = track.find_clips()
+    assert [type(each.media_reference).__name__ for each in (first, second, third)] == [
+        "ExternalReference", "ExternalReference", "MissingReference",
+    ]  # fmt: skip
+    assert first.active_media_reference_key == "take 2" and len(first.media_references()) == 2
+    for reference in first.media_references().values():
+        file = Path(unquote(urlsplit(reference.target_url).path))
+        assert file.is_relative_to(Home.of().root) and file.is_file()
+        assert reference.available_range.duration == otio.opentime.RationalTime(60, 30)
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("form", ["otio", "fcpxml"])
+def test_what_is_collected_can_be_moved(film: Path, form: str) -> None:
+    said = storyreel(film, "export", "film.yaml", "--to", form, "--collect", "for the editor", "--json")
+    told = json.loads(said.stdout)
+    assert (told["frames"], told["shots"], told["missing"]) == (180, 3, ["1C"])
+    moved = (film.parent / "for the editor").rename(film.parent / "moved")
+    text = (moved / f"sequence.{form}").read_text()
+    assert str(film.parent) not in text and Home.of().root.name not in text
+    names = {"1A-take-1.mp4", "1A-take-2.mp4", "1B-take-1.mp4"}
+    assert {file.name for file in (moved / "media").iterdir()} == names
+    assert all(f"media/{name}" in text for name in names)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_form_that_is_unknown_and_a_frame_that_is_not_in_the_rate_are_refused(film: Path) -> None:
+    for words in (("--to", "xyz"), ("--timecode", "00:00:00:30"), ("--timecode", "noon")):
+        said = storyreel(film, "export", "film.yaml", *words)
+        assert said.returncode == 2, said.stdout
+        assert words[0] in said.stderr and "Traceback" not in said.stderr
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("form", ["fcp7", "aaf"])
+def test_forms_of_plug_ins_are_written_and_name_all_takes_in_the_cut(film: Path, form: str) -> None:
+    said = storyreel(film, "export", "film.yaml", "--to", form, "--out", f"cut.{form}")
+    assert said.returncode == 0, said.stderr
+    if form == "fcp7":
+        text = (film.parent / "cut.fcp7").read_text()
+        assert text.count("<pathurl>") >= 2 and "<transitionitem>" in text
+    else:
+        read = otio.adapters.read_from_file(str(film.parent / "cut.aaf"), adapter_name="AAF")
+        assert read.duration() == otio.opentime.RationalTime(180, 30)
