@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -13,12 +14,15 @@ from storyreel.flows.accounting.task_matching import SKEW, Finding, ListTerms, m
 from storyreel.flows.errors import NotAllowed
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
 from storyreel.tasks.ledger.purchase import GIVEN_UP
 from storyreel.tasks.order import STOPPED
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import Denied, ProviderError, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.models import answers_at_once
 from storyreel.tasks.providers.provider import Provider, RemoteTask
 from storyreel.tasks.storage.acceptances import acceptances, discard_acceptance
 
@@ -139,11 +143,25 @@ def _settle_from_lists(
     # All orders of a service are matched together: a task may belong to an order that was not selected.
     everything = sorted(_open_orders(ledger, {}), key=lambda order: order.order.provider)
     settled: list[Settlement] = []
-    for service, orders in groupby(everything, key=lambda order: order.order.provider):
-        findings = _findings(ledger, service, list(orders), environment)
+    for service, group in groupby(everything, key=lambda order: order.order.provider):
+        orders = list(group)
+        unlisted = [order for order in orders if _is_unlisted(order)]
+        why = f"{service} lists no order that it answers at once, so that only its bill tells"
+        findings = _all_open(unlisted, why)
+        if listed := [order for order in orders if order not in unlisted]:
+            findings += _findings(ledger, service, listed, environment)
         selected = [finding for finding in findings if finding.purchase.order.key in chosen]
         settled += [_carry_out(ledger, finding, take_proposals) for finding in selected]
     return settled
+
+
+def _is_unlisted(order: Purchase) -> bool:
+    """Whether an order made no task that a list could have."""
+    try:
+        mode = Mode(json.loads(order.order.request)["mode"])
+        return answers_at_once(load(order.order.provider), order.order.model, mode)
+    except (LookupError, ValueError, TypeError, StoryboardError):
+        return False  # of an earlier version, or not installed: such orders are not settled by a list either
 
 
 def _findings(

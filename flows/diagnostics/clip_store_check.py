@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems.phrases import counted
-from storyreel.tasks.storage.clip_names import is_picture
+from storyreel.specs.problems.phrases import counted, listed
+from storyreel.tasks.storage.clip_names import is_picture, is_sound
 from storyreel.tasks.storage.clips import ClipStore
 
 _DAY = 24 * 3600
@@ -22,6 +22,8 @@ class StoreReport(Frozen):
     clips: int
     pictures: int
     """Of stills and sheets."""
+    lines: int
+    """Sounds of spoken lines."""
     read: int
     """Files whose content was compared with the digest in their name; the others were only counted."""
     damaged: tuple[Path, ...]
@@ -34,9 +36,11 @@ class StoreReport(Frozen):
     """Folders of downloads that nothing was written to for a day: their run was killed."""
 
     def __str__(self) -> str:
-        read = "all read" if self.read == self.clips + self.pictures else f"{self.read} read in {_SECONDS:g} s"
-        pictures = f" and {counted(self.pictures, 'picture')}" if self.pictures else ""
-        parts = [f"{counted(self.clips, 'clip')}{pictures}, {read}"]
+        is_all = self.read == self.clips + self.pictures + self.lines
+        read = "all read" if is_all else f"{self.read} read in {_SECONDS:g} s"
+        others = {"picture": self.pictures, "spoken line": self.lines}
+        stored = [counted(self.clips, "clip"), *(counted(many, what) for what, many in others.items() if many)]
+        parts = [f"{listed(stored, 'and')}, {read}"]
         counts = {"damaged": len(self.damaged), "made, and missing": self.lost, "without a purchase": self.orphans,
                   "not noted in the ledger": self.unnoted,
                   "unfinished downloads": len(self.abandoned)}  # fmt: skip
@@ -69,12 +73,13 @@ def check_store(store: ClipStore, purchased: Collection[str] | None, seconds: fl
         if store.find_local(file.stem) is None and file.exists():
             damaged.append(file)
         read += 1
-    stored, pictures = {file.stem for file in files}, sum(map(is_picture, files))
+    stored, pictures, lines = {file.stem for file in files}, sum(map(is_picture, files)), sum(map(is_sound, files))
     expected = stored if purchased is None else set(purchased)
     unnoted = {receipt.digest for receipt in store.unnoted()}
     return StoreReport(
-        clips=len(files) - pictures,
+        clips=len(files) - pictures - lines,
         pictures=pictures,
+        lines=lines,
         read=read,
         damaged=tuple(damaged),
         lost=len(expected - stored),

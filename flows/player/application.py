@@ -1,4 +1,4 @@
-"""The ASGI application of a player: pages with a video or a still, and the file itself, whole or in parts."""
+"""The ASGI application of a player: pages with a video, a still or speech, and the file itself, whole or in parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from storyreel.flows.player.links import HEALTH, sign
 from storyreel.flows.player.media import Medium, clip_medium, medium_at
 from storyreel.flows.player.ranges import requested_part
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.file_kind import IMAGES, MP4
+from storyreel.specs.file_kind import IMAGES, MP4, VOICES
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
@@ -78,11 +78,12 @@ class Player:
         if medium is None:
             raise _no_clip(digest)
         slate, _, take = name.rpartition("-")
-        page = pages.still_page if medium.is_picture else pages.take_page
+        picture, sound = medium.is_picture, medium.is_sound
+        page = pages.still_page if picture else pages.speech_page if sound else pages.take_page
         return HTMLResponse(page(f"{slate} take {take}", _source(request, name, medium.suffix)))
 
     async def take_file(self, request: Request) -> Response:
-        """The clip of a take, or the picture of a still."""
+        """The clip of a take, the picture of a still, or the sound of a line."""
         digest = request.path_params["digest"]
         self._check(request, _take_path(request))
         medium = await self._clip(digest)
@@ -195,7 +196,7 @@ def application(home: Home, secret: bytes, hosts: Collection[str], report: Repor
 
     routes = [
         Route(HEALTH, player.health),
-        *(Route(f"/take/{{digest}}/{{name}}{kind.suffix}", player.take_file) for kind in (MP4, *IMAGES)),
+        *(Route(f"/take/{{digest}}/{{name}}{kind.suffix}", player.take_file) for kind in (MP4, *IMAGES, *VOICES)),
         Route("/take/{digest}/{name}", player.take_page),
         Route("/film/{run}.mp4", player.film_video),
         Route("/film/{run}.{language}.vtt", player.film_subtitles),

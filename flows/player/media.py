@@ -1,4 +1,4 @@
-"""Files that are played or seen: their size and version, and any part of their content, from a disk or a bucket."""
+"""Files that are played, heard or seen: their size and version, and any part of their content, from disk or bucket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from storyreel.specs.file_kind import IMAGES, MP4
+from storyreel.specs.file_kind import IMAGES, MP4, VOICES
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import ClipStore
@@ -18,7 +18,7 @@ _BLOCK = 1 << 20
 
 
 class Medium(NamedTuple):
-    """A file that can be played, or seen."""
+    """A file that can be played, heard, or seen."""
 
     suffix: str
     """Of its name, with the dot."""
@@ -31,11 +31,15 @@ class Medium(NamedTuple):
     @property
     def media_type(self) -> str:
         """Its type for HTTP."""
-        return next((kind.media_type for kind in IMAGES if kind.suffix == self.suffix), MP4.media_type)
+        return next((kind.media_type for kind in (*IMAGES, *VOICES) if kind.suffix == self.suffix), MP4.media_type)
 
     @property
     def is_picture(self) -> bool:
-        return self.media_type != MP4.media_type
+        return self.media_type.startswith("image/")
+
+    @property
+    def is_sound(self) -> bool:
+        return self.media_type.startswith("audio/")
 
     async def part(self, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to `end` in blocks. Raises OSError and BucketError, also if the file is shorter.

@@ -42,6 +42,11 @@ class Track(NamedTuple):
     """Whether they are shown unless that is changed, if their language is known."""
 
 
+def speech_page(name: str, sound: str) -> str:
+    """The page of a take of a spoken line."""
+    return _page(name, f'<audio controls autoplay src="{escape(sound)}"></audio>{_caption(name, sound)}')
+
+
 def film_page(title: str, video: str, tracks: Iterable[Track]) -> str:
     """The page of a film with its subtitles."""
     return _page(title, f"{_video(video, '', ''.join(map(_track, tracks)))}{_caption(title, video)}")

@@ -73,6 +73,7 @@ _Lengths = Annotated[
     tuple[_Seconds, ...], Field(min_length=1, max_length=_LONGEST), BeforeValidator(_lengths), AfterValidator(_rising)
 ]
 _Most = Annotated[int, Field(ge=0, le=100), BeforeValidator(as_count)]
+_Names = Annotated[tuple[NonEmptyText, ...], Field(min_length=1, max_length=1000)]
 _Characters = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(as_count)]
 
 
@@ -81,6 +82,9 @@ _OF_CLIPS = frozenset(
     | {"first_frame", "last_frame"}
 )
 """Keys that say nothing of a picture."""
+_OF_SPEECH = frozenset({"speakers", "languages", "delivery", "han_counts"})
+"""Keys that speak of speech alone."""
+_MAKES = {"clip": "clips", "picture": "a picture", "speech": "speech"}
 
 
 class _Terms(Frozen):
@@ -106,15 +110,29 @@ class _Terms(Frozen):
     prompt_length: _Characters = _LEFT_OUT
     prompt_expansion: Switch = _LEFT_OUT
     watermark: Switch = _LEFT_OUT
+    speakers: _Names = _LEFT_OUT
+    languages: _Names = _LEFT_OUT
+    delivery: Switch = _LEFT_OUT
+    han_counts: Annotated[int, Field(ge=1, le=10), BeforeValidator(as_count)] = _LEFT_OUT
 
     def applied_to(self, capability: Capability) -> Capability:
         """A capability with these values in place of its own."""
-        keys = self.model_fields_set & Capability.model_fields.keys()
-        keys -= _OF_CLIPS if capability.mode is Mode.STILL else frozenset()
+        keys = self.model_fields_set & Capability.model_fields.keys() - _foreign(capability.mode)
         values = {name: getattr(self, name) for name in keys}
         if "id" in self.model_fields_set:
             values["model"] = self.id
         return capability.model_copy(update=values)
+
+
+def _foreign(mode: Mode) -> frozenset[str]:
+    """The keys that say nothing of what a mode makes."""
+    match mode.product:
+        case "clip":
+            return _OF_SPEECH
+        case "picture":
+            return _OF_CLIPS | _OF_SPEECH
+        case _:
+            return frozenset(_Terms.model_fields) - _OF_SPEECH - {"id", "prompt_length"}
 
 
 class _Entry(_Terms):
@@ -184,7 +202,7 @@ def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[
                 hint = f"write {listed(able, 'or')}, or leave it out" if able else "leave it out"
                 yield Problem(positions.key((*at, "modes", lacking[0].value)), what, hint)
                 continue
-            yield from _of_no_picture(entry, like, at, positions)
+            yield from _foreign_keys(entry, like, at, positions)
             model = entry.model(name, like, is_listed=like is shipped.get(name))
             others = {**shipped, **found.get(service, {})}
             others.pop(name, None)
@@ -195,14 +213,16 @@ def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[
             found.setdefault(service, {})[name] = model
 
 
-def _of_no_picture(entry: _Entry, like: Model, at: tuple[str, ...], positions: Positions) -> Iterator[Problem]:
-    """The keys of a model of pictures that speak of clips."""
-    written: dict[tuple[str, ...], _Terms] = {at: entry} if [*(entry.modes or like.modes)] == [Mode.STILL] else {}
-    if terms := entry.modes.get(Mode.STILL):
-        written[*at, "modes", Mode.STILL.value] = terms
-    for where, terms in written.items():
-        for key in sorted(terms.model_fields_set & _OF_CLIPS):
-            yield Problem(positions.key((*where, key)), f"`{key}` says nothing of a picture", "leave it out")
+def _foreign_keys(entry: _Entry, like: Model, at: tuple[str, ...], positions: Positions) -> Iterator[Problem]:
+    """The keys of a model that say nothing of what it makes, and those of a mode that say nothing of that."""
+    modes = [*(entry.modes or like.modes)]
+    written: list[tuple[tuple[str, ...], _Terms, list[Mode]]] = [(at, entry, modes)]
+    written += [((*at, "modes", mode.value), terms, [mode]) for mode, terms in entry.modes.items()]
+    for where, terms, of in written:
+        foreign = frozenset.intersection(*map(_foreign, of))
+        for key in sorted(terms.model_fields_set & foreign):
+            what = _MAKES[of[0].product]
+            yield Problem(positions.key((*where, key)), f"`{key}` says nothing of {what}", "leave it out")
 
 
 def _sold_as(model: Model, others: Mapping[str, Model]) -> str | None:

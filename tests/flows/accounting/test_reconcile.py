@@ -21,11 +21,15 @@ import pytest
 from storyreel.flows.commands.app import app
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.specs.money import Money
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.ledger import Ledger, State
+from storyreel.tasks.providers.dashscope import DashScope
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
 from storyreel.tasks.storage.clips import ClipStore, Receipt
 from storyreel.testing.faults import Answer, Call, Reset, Silence, Trouble
+from storyreel.testing.requests import request_for
 from tests.flows.accounting.unknowns import Shop
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
@@ -575,3 +579,27 @@ def test_buying_again_is_asked_once_more_on_a_terminal(
     code, _ = on_a_terminal(["reconcile", "--buy-again"], ["y"], tmp_path, everything)
     assert code == 0
     assert shop.find(order.order.key).state is State.FAILED
+
+
+def test_a_lost_order_of_speech_is_open_whatever_the_list_says(
+    dashscope: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    """What is answered at once is in no list: that it is not there proves nothing, and it may have been bought."""
+    shop = Shop(tmp_path, "dashscope")
+    shop.order("1A", accepted=True, heard=True)  # by which the list is known to be of this account
+    (lost,) = shop.order("1B", accepted=False)
+    line = request_for(DashScope, find_capability(DashScope, None, Mode.SPEECH))
+    told = {"key": line.key, "model": line.model, "request": line.canonical(), "slate": "1B@line-1"}
+    spoken = lost.order.model_copy(update=told)
+    with closing(Ledger(shop.url)) as ledger:
+        ledger.intend(spoken)
+        ledger.mark_unknown(spoken.key, "the connection was reset")
+    age(shop, dashscope, 2)
+    for job in dashscope.jobs.all():
+        job.created -= 2 * 3600
+    settled = reconcile()
+    assert settled.returncode == 1 and not shop.has(lost.order.key)
+    assert "lists no order that it answers at once" in settled.stdout + settled.stderr
+    assert shop.find(spoken.key).state is State.UNKNOWN
+    assert reconcile("--key", spoken.key[:12], "--buy-again").returncode == 0
+    assert shop.find(spoken.key).state is State.FAILED

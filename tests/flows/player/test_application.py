@@ -21,6 +21,7 @@ from storyreel.flows.player.links import Links, PlayerRecord, answers
 from storyreel.flows.player.running import playing
 from storyreel.tasks.home import Home
 from storyreel.tasks.storage.bucket import Bucket
+from storyreel.testing.footage import speech
 from tests.tasks.storage.test_pictures import encoded
 
 CONTENT = os.urandom(3 << 20)
@@ -93,6 +94,16 @@ def test_a_page_shows_the_picture_of_a_still_as_it_came(place: Place) -> None:
         shown = place.browser.get(source)
         assert shown.content == picture and shown.headers["content-type"] == f"image/{kind}"
         assert place.browser.get(source.copy_with(query=b"s=another")).status_code == 403
+
+
+def test_a_page_plays_the_sound_of_a_line(place: Place) -> None:
+    sound = speech("The light is out.", "Ethan", "1")
+    link = place.clip(sound, slate="1A@line-1")
+    page = place.browser.get(link)
+    assert page.status_code == 200 and "<audio controls" in page.text and "<video" not in page.text
+    assert "media-src 'self'" in page.headers["content-security-policy"]
+    heard = place.browser.get(httpx.URL(link).join(page.text.split('src="')[1].split('"')[0]))
+    assert heard.content == sound and heard.headers["content-type"] == "audio/wav"
 
 
 def test_parts_are_sent_as_browsers_ask_for_them(place: Place) -> None:

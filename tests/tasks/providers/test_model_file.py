@@ -204,6 +204,13 @@ services:
             "4:48",
             "`durations` says nothing of a picture (leave it out)",
         ),
+        ("wan4: {speakers: [Ann]}", "4:12", "`speakers` says nothing of clips (leave it out)"),
+        ("wan4: {like: wan2.7-image, delivery: true}", "4:32", "`delivery` says nothing of a picture (leave it out)"),
+        (
+            "tts-9: {like: qwen3-tts-flash, images: 2}",
+            "4:36",
+            "`images` says nothing of speech (leave it out)",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_used_is_reported(write: Write, entry: str, where: str, what: str) -> None:
@@ -244,3 +251,16 @@ async def test_a_model_that_allows_fewer_at_once_has_slots_of_its_own_within_tho
         assert await studio.seconds_to_next_poll(provider, "wan3.1-video", 1) == 20
         assert await studio.seconds_to_next_poll(provider, "wan3.0-video", 1) < 20
         await studio.close()
+
+
+def test_a_voice_of_ones_own_is_written_into_the_file_of_models(write: Write) -> None:
+    """A cloned voice, and a model that is newer than this version."""
+    environment = write(
+        "models: 1\nservices:\n  dashscope:\n"
+        "    qwen3-tts-vc: {like: qwen3-tts-flash, id: qwen3-tts-vc-2026-01-22, speakers: [my-voice], languages: [en],"
+        " prompt_length: 2000, han_counts: 1, delivery: true}\n"
+    )
+    able = models_of(load("dashscope"), environment)["qwen3-tts-vc"].modes[Mode.SPEECH]
+    assert (able.model, able.speakers, able.languages) == ("qwen3-tts-vc-2026-01-22", ("my-voice",), ("en",))
+    assert (able.prompt_length, able.han_counts, able.delivery, able.answers_at_once) == (2000, 1, True, True)
+    assert able.characters("海") == 1
