@@ -107,4 +107,7 @@ def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:
 
 
 def _with_states(builder: TakeBuilder, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
-    return with_states(takes, builder.film.title, builder.history, is_draft=builder.is_draft)
+    # Those of speech have theirs, on which lengths depend.
+    speech = [take for take in takes if take.kind == "speech"]
+    others = [take for take in takes if take.kind != "speech"]
+    return speech + with_states(others, builder.film.title, builder.history, is_draft=builder.is_draft)

@@ -140,18 +140,12 @@ def spoken_frames(film: Storyboard, lengths: Lengths) -> dict[str, int]:
 
     Narration that goes on through later shots is shared by those of them that last as speech does.
     """
-    shots, rate = {shot.shot: shot for shot in film.all_shots}, film.format.fps
-    frames = {slate: _needed(film, shot, lengths) for slate, shot in shots.items() if shot.lasts_as_speech}
-    order = list(shots)
-    for shot in shots.values() if frames else ():
-        for line, first in _narration_places(film, shot, lengths):
-            over = heard_over(line, order)
-            growing = [slate for slate in over if slate in frames]
-            end = first + _frames(length_of(line, lengths), rate) + pad_of(shots[over[-1]], rate)
-            missing = end - sum(frames.get(slate) or frames_of(shots[slate].duration, rate) for slate in over)
-            for place, slate in enumerate(growing if missing > 0 else ()):
-                frames[slate] += missing * (place + 1) // len(growing) - missing * place // len(growing)
-    return frames
+    rate = film.format.fps
+    frames = {shot.shot: frames_of(shot.duration, rate) for shot in film.all_shots if not shot.lasts_as_speech}
+    growing = [shot.shot for shot in film.all_shots if shot.lasts_as_speech]
+    for _ in _narration(film, lengths, frames) if growing else ():
+        pass
+    return {slate: frames[slate] for slate in growing}
 
 
 def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLine, ...]:
@@ -160,19 +154,15 @@ def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLi
     Dialogue of which not all has a length in `lengths` shares the time of its shot, in proportion to its letters.
     Narration begins with its shot, or after the narration before, and runs on where its shot is too short.
     """
+    rate, over = cut.rate, dict[str, list[PlacedLine]]()
+    for line, first in _narration(film, lengths, {event.shot: event.frames for event in cut.events}):
+        if first < cut.frames:
+            begin = rate.seconds(first)
+            over.setdefault(line.shot, []).append(_placed(line, begin, begin + length_of(line, lengths), cut))
     placed: list[PlacedLine] = []
-    free, rate = 0, cut.rate
     for shot, event in zip(film.all_shots, cut.events, strict=True):
         placed += (_placed(*each, cut) for each in _dialogue_places(film, shot, event, rate, lengths))
-        shift = 0
-        for line, place in _narration_places(film, shot, lengths):
-            first = event.start + place + (0 if line.from_ else shift)
-            if not line.from_ and first < free:
-                shift, first = shift + free - first, free
-            free = first + _frames(length_of(line, lengths), rate)
-            if first < cut.frames:
-                begin = rate.seconds(first)
-                placed.append(_placed(line, begin, begin + length_of(line, lengths), cut))
+        placed += over.get(shot.shot, ())
     return tuple(placed)
 
 
@@ -181,24 +171,24 @@ def line_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]
 
     Without the recordings of shots, which are told of apart. What is estimated is told if it is much longer.
     """
-    events = {event.shot: event for event in cut.events}
-    order = list(events)
+    events, rate = {event.shot: event for event in cut.events}, cut.rate
+    ends: list[tuple[SpokenLine, int, bool]] = []
     for shot in film.all_shots:
-        ends = [(line, place + _frames(length_of(line, lengths), cut.rate), line.slate in lengths)
-                for line, place in _narration_places(film, shot, lengths)]  # fmt: skip
         dialogue = _dialogue(film, shot)
         if dialogue and not shot.recordings:
-            end = pad_of(shot, cut.rate) + _frames(_seconds_of_dialogue(film, shot, lengths), cut.rate)
-            ends.insert(0, (dialogue[-1], end, all(line.slate in lengths for line in dialogue)))
-        for line, end, is_known in ends:
-            over = heard_over(line, order)
-            room = events[over[-1]].end - events[line.shot].start
-            if end > room * (1 if is_known else _DOUBT):
-                beyond = float(cut.rate.seconds(end - room))
-                shots = f"shot {over[0]}" if len(over) == 1 else f"shots {over[0]} to {over[-1]}"
-                about = "" if is_known else "about "
-                advice = "make it longer, or write `duration: speech`"
-                yield f"the {line.kind} of {line.shot} ends {about}{beyond:.2g} s after {shots}: {advice}"
+            end = pad_of(shot, rate) + _frames(_seconds_of_dialogue(film, shot, lengths), rate)
+            ends.append((dialogue[-1], events[shot.shot].start + end, all(line.slate in lengths for line in dialogue)))
+    for line, first in _narration(film, lengths, {event.shot: event.frames for event in cut.events}):
+        ends.append((line, first + _frames(length_of(line, lengths), rate), line.slate in lengths))
+    for line, end, is_known in sorted(ends, key=lambda each: events[each[0].shot].start):
+        over = heard_over(line, list(events))
+        begin, room_end = events[over[0]].start, events[over[-1]].end
+        if end - begin > (room_end - begin) * (1 if is_known else _DOUBT):
+            beyond = float(rate.seconds(end - room_end))
+            shots = f"shot {over[0]}" if len(over) == 1 else f"shots {over[0]} to {over[-1]}"
+            about = "" if is_known else "about "
+            advice = "make it longer, or write `duration: speech`"
+            yield f"the {line.kind} of {line.shot} ends {about}{beyond:.2g} s after {shots}: {advice}"
 
 
 def length_of(line: SpokenLine, lengths: Lengths) -> Fraction:
@@ -224,25 +214,43 @@ def _seconds_of_dialogue(film: Storyboard, shot: Shot, lengths: Lengths) -> Frac
     return sum((length_of(line, lengths) for line in _dialogue(film, shot)), Fraction(0))
 
 
-def _needed(film: Storyboard, shot: Shot, lengths: Lengths) -> int:
-    """Frames of a shot that lasts as its lines do, but for narration that goes on through others."""
-    rate, pad = film.format.fps, pad_of(shot, film.format.fps)
-    end = pad + _frames(_seconds_of_dialogue(film, shot, lengths), rate)
-    own = [(line, first) for line, first in _narration_places(film, shot, lengths) if not line.through]
-    return max([end, *(first + _frames(length_of(line, lengths), rate) for line, first in own)]) + pad
+def _narration(film: Storyboard, lengths: Lengths, frames: dict[str, int]) -> Iterator[tuple[SpokenLine, int]]:
+    """The narration of a film in order, each line with the frame of the film that it begins with: one after another.
 
-
-def _narration_places(film: Storyboard, shot: Shot, lengths: Lengths) -> Iterator[tuple[SpokenLine, int]]:
-    """The narration of a shot, each line with the frame of the shot that it begins with: one after another."""
-    rate = film.format.fps
-    free = pad_of(shot, rate)
-    if shot.lasts_as_speech:
-        free += _frames(_seconds_of_dialogue(film, shot, lengths), rate)
-    for line in lines_of_shot(film, shot):
-        if line.kind == "narration":
-            first = frames_of(line.from_, rate) if line.from_ else free
-            free = first + _frames(length_of(line, lengths), rate)
+    `frames` are those of shots by their slates. Shots without last as their lines do, and get theirs when their
+    narration is passed.
+    """
+    shots, rate, start, free = film.all_shots, film.format.fps, 0, 0
+    order, going_on = [shot.shot for shot in shots], list[tuple[int, int]]()
+    for number, shot in enumerate(shots):
+        pad = pad_of(shot, rate)
+        needed = pad + (_frames(_seconds_of_dialogue(film, shot, lengths), rate) if shot.lasts_as_speech else 0)
+        place = start + needed
+        for line in lines_of_shot(film, shot):
+            if line.kind == "dialogue":
+                continue
+            first = start + frames_of(line.from_, rate) if line.from_ else max(place, free)
             yield line, first
+            place = free = first + _frames(length_of(line, lengths), rate)
+            last = number + len(heard_over(line, order)) - 1
+            going_on.append((free, last))
+            needed = max(needed, free - start) if last == number else needed
+        if shot.shot not in frames:
+            shares = (
+                _share(
+                    end - start + pad_of(shots[last], rate), [frames.get(slate) for slate in order[number : last + 1]]
+                )
+                for end, last in going_on
+                if last > number or (last == number and end > start + needed)
+            )
+            frames[shot.shot] = max([needed + pad, *shares])
+        start += frames[shot.shot]
+
+
+def _share(frames: int, of_shots: Sequence[int | None]) -> int:
+    """The part of the first of some shots in frames that they last together; of others than those with a length."""
+    growing = sum(each is None for each in of_shots)
+    return -(-(frames - sum(filter(None, of_shots))) // growing)
 
 
 def _dialogue_places(

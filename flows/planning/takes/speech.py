@@ -7,6 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
+from storyreel.flows.planning.candidate import TakeState
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import PlannedTake, takes_by_shot
 from storyreel.flows.planning.states import with_states
@@ -118,7 +119,17 @@ def plan_speech(film: Storyboard, history: History, prices: PriceList, provider:
         else:
             seconds = estimated_seconds(take.action)
             to_come[slate] = Attachment(kind="sound", digest=digest, source="", seconds=seconds)
+    chosen = [_fetched_again(take) if take.shot in to_come and take is used[take.shot] else take for take in chosen]
     return Spoken(tuple(chosen), heard, to_come, tuple(warnings))
+
+
+def _fetched_again(take: PlannedTake) -> PlannedTake:
+    """A take whose file is not what was made; of one that is not in the store, the take itself."""
+    if take.state != "cached":
+        return take
+    reason = "made before, but its file is damaged"
+    state: TakeState = "new" if take.chosen.is_free else "resuming"
+    return take.model_copy(update={"chosen": take.chosen.model_copy(update={"state": state, "reason": reason})})
 
 
 def guide_voice(line: LineShot, planner: ShotPlanner) -> list[PlannedTake]:
