@@ -236,13 +236,9 @@ def _narration(film: Storyboard, lengths: Lengths, frames: dict[str, int]) -> It
             going_on.append((free, last))
             needed = max(needed, free - start) if last == number else needed
         if shot.shot not in frames:
-            shares = (
-                _share(
-                    end - start + pad_of(shots[last], rate), [frames.get(slate) for slate in order[number : last + 1]]
-                )
-                for end, last in going_on
-                if last > number or (last == number and end > start + needed)
-            )
+            known = [frames.get(slate) for slate in order]
+            ends = ((end - start + pad_of(shots[last], rate), last) for end, last in going_on if last >= number)
+            shares = [_share(length, known[number : last + 1]) for length, last in ends]
             frames[shot.shot] = max([needed + pad, *shares])
         start += frames[shot.shot]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_every_line_is_in_its_shot_that_lasts_as_speech_and_lines_of_one_kind_ne
     cut = build_cut(film, spoken)
     placed = placed_lines(film, cut, lengths)
     assert [one.line for one in placed] == list(lines_of(film)) or cut.frames < 9 * 24 * len(placed)
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         assert before.end <= after.begin
     events = {event.shot: event for event in cut.events}
     rate = cut.rate
