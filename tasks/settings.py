@@ -32,6 +32,7 @@ KEEP_MINUTES = "STORYREEL_KEEP_MINUTES"
 FFMPEG = "STORYREEL_FFMPEG"
 ENCODER = "STORYREEL_ENCODER"
 FONT = "STORYREEL_FONT"
+GUIDE_VOICE = "STORYREEL_GUIDE_VOICE"
 WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
 WEBHOOK_SECRET = "FREEPIK_WEBHOOK_SECRET"
 PLAYER_URL = "STORYREEL_PLAYER_URL"
@@ -174,6 +175,17 @@ class Settings(Frozen):
         Variable(FONT, default="DejaVu Sans, then the system's fonts, then those of `storyreel[fonts]`"),
     ] = None
     """Font file for the text of animatics and contact sheets; a storyboard's `format: {font: …}` comes before it."""
+    guide_voice: Annotated[
+        Literal["espeak-ng", "off"],
+        BeforeValidator(_stripped),
+        Variable(
+            GUIDE_VOICE,
+            default="espeak-ng if `storyreel[voice]` or the system has it, else tones",
+            expected="espeak-ng or off",
+            example="off",
+        ),
+    ] = "espeak-ng"
+    """Who speaks the lines of animatics that nobody has recorded; `off` for tones instead."""
     webhook_url: Annotated[
         _Address,
         Variable(

@@ -92,6 +92,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("STORYREEL_HOME", str(folder))
+    # Each drawing with dialogue would begin a process that speaks it.
+    monkeypatch.setenv("STORYREEL_GUIDE_VOICE", "off")
     return folder
 
 

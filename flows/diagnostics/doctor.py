@@ -38,10 +38,12 @@ from storyreel.tasks.media.encoders import X264, working_hardware
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.layout import has_raqm, missing_letters
 from storyreel.tasks.media.text.typefaces import Fonts, Weight, remedy
+from storyreel.tasks.providers.animatic.voice.engine import REMEDY, engine
 from storyreel.tasks.settings import (
     CLIPS_URL,
     ENCODER,
     FONT,
+    GUIDE_VOICE,
     MEDIA_URL,
     WEBHOOK_SECRET,
     WEBHOOK_URL,
@@ -94,6 +96,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
         checks=(
             *_ffmpeg(environment),
             *_fonts(environment),
+            _guide_voice(environment),
             _prefect(),
             *_packages(),
             *check_prefect(environment, offline=offline),
@@ -154,6 +157,14 @@ def _fonts(environment: Mapping[str, str]) -> Iterator[Check]:
     if not has_raqm():
         unjoined = "Arabic, Hebrew, Devanagari and Thai are drawn unjoined, because FriBiDi is not installed"
         yield Check("letters", "note", unjoined, fix="apt-get install libfribidi0")
+
+
+def _guide_voice(environment: Mapping[str, str]) -> Check:
+    if found := engine(environment):
+        return Check("guide voice", "ok", f"{found.name} speaks the lines of animatics")
+    if Settings.read(environment).guide_voice == "off":
+        return Check("guide voice", "ok", f"off, as {GUIDE_VOICE} says; tones stand for the lines of animatics")
+    return Check("guide voice", "ok", "there is none, so that tones stand for the lines of animatics", fix=REMEDY)
 
 
 def _prefect() -> Check:

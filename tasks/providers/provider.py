@@ -159,6 +159,11 @@ class Provider(ABC):
         """Tasks at a time: `<SERVICE>_AT_ONCE`, else `max_concurrent`. Raises SettingsError unless it is 1 to 9999."""
         return ServiceSettings.read(cls.name, environment).at_once or cls.max_concurrent
 
+    @classmethod
+    def model_now(cls, capability: Capability) -> str:
+        """The model of a request that is made now: that of the capability, but of a program of this machine."""
+        return capability.model
+
     async def published_prices(self, models: Sequence[str]) -> PublishedPrices:
         """The prices of models, by its ids of them, as it tells everybody. Needs no key; it need not be opened.
 

@@ -95,6 +95,10 @@ class Board(Frozen):
     """Lens, may be empty."""
     cast: tuple[tuple[str, int], ...] = ()
     """Who is seen, by name and number of colour, if there may be no picture to show; empty if there is one."""
+    voice: str = ""
+    """The engine that speaks the dialogue, with its version; empty if tones stand for it."""
+    language: str = ""
+    """The language of what it speaks, as `en`; empty if it is not known."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -112,7 +116,7 @@ class Board(Frozen):
         return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
 
 
-_BESIDE_PICTURES = ("angle", "lens", "cast")
+_BESIDE_PICTURES = ("angle", "lens", "cast", "voice", "language")
 
 
 class Request(Trusted):

@@ -80,7 +80,23 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         frames=frames,
         rate=film.format.fps,
         font=str(font or ""),
+        **_guide_voice(film, shot),
     )
+
+
+def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:
+    """The board's `voice` and `language`, if its dialogue is neither recorded nor spoken by a take of its own.
+
+    Raises SettingsError.
+    """
+    is_spoken = shot.recordings or (film.speech and film.speech.dialogue) or shot.native_audio == "drop"
+    if not shot.dialogue or is_spoken or isinstance(shot, PictureShot):
+        return {}
+    from storyreel.tasks.providers.animatic.voice.engine import engine
+
+    found = engine()
+    language = (film.speech.language if film.speech else "") or film.own_language
+    return {"voice": found.name, "language": language} if found else {}
 
 
 @lru_cache(maxsize=16)

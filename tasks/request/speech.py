@@ -37,7 +37,7 @@ def build_speech(
         raise problem
     request = Request(
         provider=provider.name,
-        model=capability.model,
+        model=provider.model_now(capability),
         mode=Mode.SPEECH,
         prompt=line,
         negative_prompt="",

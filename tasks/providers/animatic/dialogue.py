@@ -28,6 +28,8 @@ class Cue:
 
     speaker: Block
     words: Block
+    line: int
+    """Index of the line of dialogue that it is of, or a part of."""
     speaker_number: int
     """Index of the speaker, in the order in which the speakers of the shot begin."""
     first: int
@@ -56,39 +58,41 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
     A long line is split into several subtitles. Text for which there is no time ends with an ellipsis.
     """
     speakers = list(dict.fromkeys(who for who, _ in board.dialogue))
-    pages = [(who, page) for who, page in _pages(board, canvas) if page.lines]
+    pages = [(line, page) for line, page in _pages(board, canvas) if page.lines]
     weights = [sum(map(len, page.lines)) + _GAP for _, page in pages]
     colours = {who: colour_of(number) for who, number in board.cast}
     shown, before = [], 0
-    for (who, page), weight in zip(pages, weights, strict=True):
+    for (line, page), weight in zip(pages, weights, strict=True):
+        who = board.dialogue[line][0]
         first = board.frames * before // sum(weights)
         before += weight
         end = board.frames * before // sum(weights)
         # With more subtitles than frames, some are not shown.
         if first < end:
             name = one_line(who.upper(), canvas.safe.width, canvas.px(17), Weight.BOLD, canvas.fonts)
-            shown.append(Cue(name, page, speakers.index(who), first, end, colours.get(who)))
+            shown.append(Cue(name, page, line, speakers.index(who), first, end, colours.get(who)))
     return tuple(shown)
 
 
-def _pages(board: Board, canvas: Canvas) -> list[tuple[str, Block]]:
-    lines = [(who, line) for who, line in board.dialogue if line.strip()]
+def _pages(board: Board, canvas: Canvas) -> list[tuple[int, Block]]:
+    """The subtitles, each with the index of its line."""
+    lines = [(number, line) for number, (_, line) in enumerate(board.dialogue) if line.strip()]
     room = max(len(lines), int(float(board.rate.seconds(board.frames)) / READING))
     width = round(canvas.safe.width * (0.8 if canvas.is_wide else 1))
     for size, most in _SETTINGS:
         pages = [
-            (who, page)
-            for who, line in lines
+            (number, page)
+            for number, line in lines
             for page in _split(rows(line, width, canvas.px(size), canvas.fonts), most)
         ]
         if len(pages) <= room:
             return pages
     share = room // max(1, len(lines))
     pages = []
-    for who, line in lines:
+    for number, line in lines:
         whole = rows(line, width, canvas.px(size), canvas.fonts)
         shown = fit(line, width, whole.leading * share * most, (canvas.px(size),), fonts=canvas.fonts)
-        pages += [(who, page) for page in _split(shown, most)]
+        pages += [(number, page) for page in _split(shown, most)]
     return pages
 
 

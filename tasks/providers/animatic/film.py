@@ -28,6 +28,7 @@ from storyreel.tasks.providers.animatic.dialogue import Cue
 from storyreel.tasks.providers.animatic.guide_sound import Speech, faded, guide_tone
 from storyreel.tasks.providers.animatic.page import Page
 from storyreel.tasks.providers.animatic.panes import HEADROOM, Pane
+from storyreel.tasks.providers.animatic.voice.dialogue import speak_dialogue
 from storyreel.tasks.providers.animatic.window import shown, spans
 from storyreel.tasks.providers.request import Board
 
@@ -47,10 +48,10 @@ _MOST_REPEATS = 40
 
 
 def clip_of(page: Page, board: Board, house: HouseFormat, workshop: Path, out: Path) -> OutputStream:
-    """The ffmpeg output that makes the clip. Its input stills are drawn into the folder `workshop`."""
+    """The ffmpeg output that makes the clip. Its stills are drawn, and its lines spoken, into the folder `workshop`."""
     graph = _Graph(page, board, house, workshop)
     return ffmpeg.output(
-        house.tagged(graph.picture()), _sound(page, board), str(out.absolute()),
+        house.tagged(graph.picture()), _sound(page, board, workshop), str(out.absolute()),
         **house.drawn_options(), **{"c:a": "aac", "b:a": "128k", "aac_coder": "fast", "ar": SAMPLE_RATE},
         movie_timescale=_TICKS,
     )  # fmt: skip
@@ -178,13 +179,14 @@ class _Graph:
         return _to_length(filled, self.board.frames)
 
 
-def _sound(page: Page, board: Board) -> FilterableStream:
+def _sound(page: Page, board: Board, workshop: Path) -> FilterableStream:
     """The sound of the first reference video that has any, else the guide tone; exactly as long as the picture."""
     samples = board.rate.sample_at(board.frames)
     for pane in page.panes:
         if pane.picture and (video := pane.picture.video) and video.has_sound:
             return faded(_own_sound(video, board).filter("volume", _OWN_SOUND), samples)
-    return guide_tone(board.slate, samples, tuple(_speeches(page.cues, board)))
+    spoken = speak_dialogue(board, page.cues, workshop)
+    return guide_tone(board.slate, samples, tuple(_speeches(page.cues, board)), spoken)
 
 
 def _speeches(cues: tuple[Cue, ...], board: Board) -> Iterator[Speech]:

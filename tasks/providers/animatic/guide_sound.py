@@ -6,18 +6,26 @@ import hashlib
 import re
 from collections.abc import Sequence
 from math import tau
+from pathlib import Path
 from typing import NamedTuple
 
 import ffmpeg
-from ffmpeg.nodes import FilterableStream
+from ffmpeg.nodes import FilterableStream, OutputStream
 
+from storyreel.specs.derived.lines import estimated_seconds
 from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.providers.animatic.voice.dialogue import Spoken
 
 SCALE = (110.0, 123.47, 146.83, 164.81, 196.0, 220.0, 246.94, 293.66, 329.63, 392.0)
 """Hertz: two octaves of a pentatonic scale, of which any two tones are consonant."""
 
 LEVEL = 0.031
 """Amplitude of the chord, with peaks near -30 dBFS."""
+
+_VOICE = "-4dB"
+"""Gain of the guide voice, whose words are then about as loud as those of an actor in a clip."""
+_MURMUR_ALONE = 8
+"""Gain of a murmur without a chord."""
 
 _FADE = 0.12
 """Seconds of fade at both ends, so that cuts do not click."""
@@ -31,18 +39,42 @@ class Speech(NamedTuple):
     speaker: int
 
 
-def guide_tone(name: str, samples: int, speeches: Sequence[Speech] = ()) -> FilterableStream:
-    """The guide sound of the shot of this slate: this many samples of 48 kHz stereo."""
+def guide_tone(
+    name: str, samples: int, speeches: Sequence[Speech] = (), spoken: Sequence[Spoken] = ()
+) -> FilterableStream:
+    """The guide sound of the shot of this slate: this many samples of 48 kHz stereo.
+
+    Lines that are `spoken` are heard over the chord; without any, a murmur for each of `speeches`.
+    """
     root = SCALE[_step(name)]
     # A root with a slowly swelling fifth and an octave.
     swell = f"(0.8+0.2*sin({tau * 0.23:.4f}*t))"
     chord = f"{_tone(root)}+0.3*{_tone(root * 1.5)}*{swell}+0.12*{_tone(root * 2)}"
-    spoken = "".join(f"+{_murmur(speech)}" for speech in speeches)
+    murmurs = "".join(f"+{_murmur(speech)}" for speech in (() if spoken else speeches))
     # The root of the right channel is 0.11 Hz higher, so that the two channels drift.
-    left = f"{LEVEL / 1.42:.4f}*({chord}){spoken}"
-    right = f"{LEVEL / 1.42:.4f}*({chord.replace(f'{tau * root:.4f}', f'{tau * (root + 0.11):.4f}')}){spoken}"
+    left = f"{LEVEL / 1.42:.4f}*({chord}){murmurs}"
+    right = f"{LEVEL / 1.42:.4f}*({chord.replace(f'{tau * root:.4f}', f'{tau * (root + 0.11):.4f}')}){murmurs}"
     tone = ffmpeg.input(f"aevalsrc=exprs='{left}|{right}':s={SAMPLE_RATE}:c=stereo", f="lavfi")
-    return faded(tone.audio, samples)
+    if not spoken:
+        return faded(tone.audio, samples)
+    sounds = [tone.audio, *(_over_tone(line) for line in spoken)]
+    return faded(ffmpeg.filter(sounds, "amix", inputs=len(sounds), duration="first", normalize=0), samples)
+
+
+def murmured(text: str, speaker: str, out: Path) -> OutputStream:
+    """The ffmpeg output that stands for a spoken line where there is no guide voice: a murmur, as long as the line."""
+    seconds = estimated_seconds(text)
+    number = hashlib.sha256(speaker.encode()).digest()[0]
+    murmur = f"{_MURMUR_ALONE}*({_murmur(Speech(0, float(seconds), number))})"
+    tone = ffmpeg.input(f"aevalsrc=exprs='{murmur}':s={SAMPLE_RATE}:c=mono", f="lavfi").audio
+    sound = tone.filter("atrim", end_sample=int(seconds * SAMPLE_RATE))
+    return ffmpeg.output(sound, str(out.absolute()), f="wav", **{"c:a": "pcm_s16le", "bitexact": None})
+
+
+def _over_tone(line: Spoken) -> FilterableStream:
+    sound = ffmpeg.input(str(line.file.absolute()), f="wav").audio.filter("aresample", SAMPLE_RATE)
+    both = sound.filter("volume", _VOICE).filter("aformat", channel_layouts="stereo")
+    return both.filter("adelay", f"{round(line.begin * SAMPLE_RATE)}S", all=1)
 
 
 def faded(sound: FilterableStream, samples: int) -> FilterableStream:

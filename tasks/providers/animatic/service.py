@@ -31,8 +31,22 @@ class Animatic(Provider):
         )
         for mode in Mode
         if mode is not Mode.SPEECH
+    } | {
+        Mode.SPEECH: Capability(
+            mode=Mode.SPEECH, model="animatic", ratios=(), resolutions=(), first_frame=False, negative_prompt=False
+        )
     }
     paid = False
+
+    @classmethod
+    def model_now(cls, capability: Capability) -> str:
+        """Of speech the engine of this machine with its version, so that another one speaks the line anew."""
+        if capability.mode is not Mode.SPEECH:
+            return capability.model
+        from storyreel.tasks.providers.animatic.voice.engine import engine
+
+        found = engine()
+        return found.name if found else capability.model
 
     async def submit(self, request: Request) -> Submission:
         """Accept every request: the clip is drawn in `fetch`."""
@@ -43,13 +57,18 @@ class Animatic(Provider):
         return TaskStatus(state="finished")
 
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
-        """Draw the clip: the board's frames in house format, and guide sound; of a still the picture, as a JPEG.
+        """Draw the clip: the board's frames in house format, and guide sound; of a still the picture, as a JPEG; of a
+        line the speech, as WAV.
 
         The file is complete or absent. Equal requests give equal bytes.
         Raises Terminal, which names the file, if a picture or video cannot be used.
         """
         from storyreel.tasks.media.ffmpeg import in_thread
 
+        if request.mode is Mode.SPEECH:
+            await self._speak(request, into)
+            progress(1)
+            return
         board = _board(request)
         try:
             async with in_threads(replacing(into)) as fresh:
@@ -59,11 +78,24 @@ class Animatic(Provider):
         except MediaError as error:
             raise _refused(board, error) from error
         except OSError as error:
-            raise Terminal(
-                f"{board.slate}: it cannot be written to {into.parent}: {error.strerror or error}",
-                service=self.name,
-                hint="make room on that disk, or set STORYREEL_HOME to a folder on another",
-            ) from error
+            raise _not_written(board.slate, into, error) from error
+
+    async def _speak(self, request: Request, into: Path) -> None:
+        from storyreel.tasks.media.ffmpeg import in_thread, run
+        from storyreel.tasks.providers.animatic.guide_sound import murmured
+        from storyreel.tasks.providers.animatic.voice.speak import Line, speak
+
+        line = Line(text=request.prompt, speaker=request.voice, language=request.language)
+        try:
+            async with in_threads(replacing(into)) as fresh:
+                if request.model == self.capabilities[Mode.SPEECH].model:
+                    await run(murmured(line.text, line.speaker, fresh))
+                else:
+                    await in_thread(lambda _: speak(request.model, [line], [fresh]))
+        except MediaError as error:
+            raise Terminal(error.message, service=self.name, hint=error.hint, next=error.next) from error
+        except OSError as error:
+            raise _not_written("the line", into, error) from error
 
     async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
         """Write what the camera shows at the end, without text. Returns False for a card, which has no picture."""
@@ -105,6 +137,14 @@ async def _draw_still(request: Request, board: Board, into: Path, progress: Prog
     _check_letters(board, canvas_of(request, board).fonts)
     await in_thread(lambda _: still_of(request, board).save(into))
     progress(1)
+
+
+def _not_written(what: str, into: Path, error: OSError) -> Terminal:
+    return Terminal(
+        f"{what}: it cannot be written to {into.parent}: {error.strerror or error}",
+        service=Animatic.name,
+        hint="make room on that disk, or set STORYREEL_HOME to a folder on another",
+    )
 
 
 def _board(request: Request) -> Board:

@@ -417,6 +417,12 @@ def test_a_service_that_answers_byte_by_byte_ends_the_check(monkeypatch: pytest.
     assert found["aimlapi"].problem == "gave no whole answer in 0.5 s"
 
 
+def test_who_speaks_the_lines_of_animatics_is_told() -> None:
+    told = [examined(STORYREEL_GUIDE_VOICE=asked)["guide voice"] for asked in ("", "off")]
+    assert [check.state for check in told] == ["ok", "ok"]
+    assert told[0].detail.startswith("espeak-ng 1.") and "STORYREEL_GUIDE_VOICE" in told[1].detail
+
+
 @pytest.mark.usefixtures("packaged_fonts")
 def test_the_scripts_that_have_fonts_are_named() -> None:
     check = examined()["fonts"]
