@@ -28,7 +28,7 @@ from storyreel.specs.cut import Event, edit_points
 from storyreel.tasks.join.assemble import assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
-from storyreel.tasks.join.music import MusicTrack
+from storyreel.tasks.join.sound.layers import PLAIN, FilmSound, SoundLayer
 
 DISTINCT = 40
 """Sources that are made; a film of more shots shows them again, each shot conformed for itself."""
@@ -78,10 +78,11 @@ class Renderer:
         clips = await asyncio.gather(*map(self._conform, shots, self._cut.events))
         pairs = zip(pairwise(shots), pairwise(clips), self._cut.events[1:], strict=True)
         dissolves = await asyncio.gather(*(self._dissolve(*pair) for pair in pairs))
-        music = MusicTrack(file=self._bench.music, gain=-12, start=0, end=self._cut.frames, duck=True)
+        spoken = tuple((event.start, event.end) for event in self._cut.events[::3])
+        music = SoundLayer(file=self._bench.music, gain=-12, start=0, end=self._cut.frames, duck="dialogue")
         await assemble_film(
             self._cut, clips, dict(dissolves), HOUSE, self._bench.out, cache=self._bench.folder / "sound", title="Film",
-            music=[music] if self._film.music else [], spoken={event.shot for event in self._cut.events[::3]},
+            sound=FilmSound(layers=(music,), dialogue=spoken) if self._film.music else PLAIN,
         )  # fmt: skip
         return Cost(time.perf_counter() - began, processor_seconds() - before)
 

@@ -31,10 +31,11 @@ import psutil
 
 from storyreel.specs.cut import Cut, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.assemble import assemble_film, clips_sound
+from storyreel.tasks.join.assemble import assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
-from storyreel.tasks.join.sound_pieces import encode_sound
+from storyreel.tasks.join.sound.clips import ClipsSound
+from storyreel.tasks.join.sound.encode import encode_sound
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
@@ -286,7 +287,7 @@ async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) ->
         "its sound drifts", times=3,
     )  # fmt: skip
     clips = await bench.conformed(sources, cut)
-    sound, cache = clips_sound(cut, clips), bench.folder / "sound"
+    sound, cache = ClipsSound(cut, [clip.raw_sound for clip in clips]), bench.folder / "sound"
     await bench.measure("the sound in AAC, in pieces", count, lambda: encode_sound(sound, cache), "no film")
 
     async def assemble() -> None:

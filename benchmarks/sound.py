@@ -20,8 +20,8 @@ from unittest import mock
 
 import av
 
-from storyreel.tasks.join import sound_pieces
-from storyreel.tasks.join.sound_pieces import Stretch, stretches
+from storyreel.tasks.join.sound import encode as sound_pieces
+from storyreel.tasks.join.sound.encode import Stretch, stretches
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_SAMPLE
 

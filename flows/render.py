@@ -34,6 +34,7 @@ from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
+from storyreel.flows.production.film_sound import sound_of_plan
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ClipsToBuy, Failure, ShotsFailed, not_stopped_by
 from storyreel.flows.production.overlays import FilmOverlays
@@ -42,7 +43,7 @@ from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.slots.places import open_places
 from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
-from storyreel.flows.production.sound_ahead import SoundAhead, music_under, shots_with_dialogue
+from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns, begin_takes
 from storyreel.flows.production.words import words_over
 from storyreel.flows.review.model import ReviewNeeded
@@ -258,9 +259,8 @@ async def _carry_out(
             plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
-            music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
-            sound = SoundAhead(plan.cut, takes, studio, music, spoken)
             subtitles = await asyncio.to_thread(tracks_of_plan, planner.film, plan)
+            sound = SoundAhead(plan.cut, takes, studio, sound_of_plan(planner.film, plan))
             fonts = Fonts(own=own_font(planner.film))
             words = words_over(planner.film, plan.cut, plan.format.size, fonts)
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)

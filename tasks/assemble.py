@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from storyreel.specs.cut import Cut
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.overlay import OverlaidClip
+from storyreel.tasks.join.sound.layers import FilmSound
 from storyreel.tasks.join.text_tracks import TextTrack
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
@@ -37,8 +37,7 @@ async def assemble(
     *,
     overlaid: Mapping[int, OverlaidClip],
     title: str,
-    music: Sequence[MusicTrack],
-    spoken: Collection[str],
+    sound: FilmSound,
     chapters: Sequence[Chapter],
     texts: Sequence[TextTrack],
     studio: Studio,
@@ -53,8 +52,7 @@ async def assemble(
         out,
         overlaid=overlaid,
         title=title,
-        music=quote(music),
-        spoken=quote(spoken),
+        sound=quote(sound),
         chapters=quote(chapters),
         texts=quote(texts),
         cache=studio.house_folder,

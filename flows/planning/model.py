@@ -6,16 +6,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from storyreel.flows.planning.candidate import Candidate, TakeState
+from storyreel.flows.planning.sounds import PlannedSound
 from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money, sums
-from storyreel.specs.storyboard import Format, Music
+from storyreel.specs.storyboard import Format
 from storyreel.tasks.ledger.purchase import Verdict, Word
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.providers.request import Attachment, Request
@@ -206,8 +206,8 @@ class Plan(Trusted):
     cut: Cut
     lettering: str = ""
     """The words over its picture, as JSON; empty if there are none."""
-    music: tuple[tuple[Path, Music], ...] = ()
-    """The files under the whole film, each with what the storyboard says of it."""
+    sound: PlannedSound = PlannedSound.model_construct()
+    """What is heard in the whole film besides its clips, and how loud it is."""
     takes: tuple[PlannedTake, ...]
     """In the order of the film, the takes of a shot together."""
     heard: Mapping[str, Attachment] = MappingProxyType({})

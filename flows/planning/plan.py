@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.selection import Selected, select_takes
+from storyreel.flows.planning.sounds import PlannedSound
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.builder import TakeBuilder
 from storyreel.flows.planning.takes.pictures import with_waits
@@ -84,7 +84,7 @@ def _plan(
         format=film.format,
         cut=builder.cut,
         lettering=lettering_facts(film),
-        music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
+        sound=PlannedSound.of(film),
         takes=tuple(builder.in_order(takes)),
         heard=builder.spoken.heard,
         longest_chain=max(chains.values()),

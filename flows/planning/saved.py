@@ -19,7 +19,6 @@ from storyreel.specs.problems.phrases import listed
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.request.brief import Brief, changes
-from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import write_whole
 
 
@@ -175,11 +174,11 @@ def _saved(take: PlannedTake) -> SavedTake:
 
 def _film(plan: Plan) -> dict[str, str]:
     """Values that change the film and none of its takes, by name."""
-    music = [f"{file_digest(file)} {each.model_dump_json(exclude={'file'})}" for file, each in plan.music]
     fades = [f"{event.shot} {event.fade_in} {event.fade_out}" for event in plan.cut.events]
     grades = [f"{take.shot} {take.grading.facts}" for take in plan.clips if take.grading]
-    film = {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": ", ".join(music)}
-    added = {"grade": ", ".join(dict.fromkeys(grades)), "words over the picture": plan.lettering}
+    sounds = plan.sound.facts()
+    film = {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": sounds["music"]}
+    added = {"grade": ", ".join(dict.fromkeys(grades)), "words over the picture": plan.lettering} | sounds
     return film | {name: facts for name, facts in added.items() if facts}
 
 

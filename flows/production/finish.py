@@ -12,9 +12,9 @@ from storyreel.flows.planning.subtitles import SubtitleTrack
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import TIMELINE, Delivery
 from storyreel.flows.production.film_parts import FilmParts
+from storyreel.flows.production.film_sound import sound_of_plan
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.flows.production.report import Origin, Rendering
-from storyreel.flows.production.sound_ahead import music_under, shots_with_dialogue
 from storyreel.flows.production.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.cut import Cut
@@ -55,8 +55,7 @@ class FilmFinisher(NamedTuple):
             self.delivery.folder / "sequence.mp4",
             overlaid=overlaid,
             title=plan.name,
-            music=music_under(film, plan.cut),
-            spoken=shots_with_dialogue(film),
+            sound=sound_of_plan(film, plan),
             chapters=_chapters(film, plan.cut),
             texts=text_tracks(film, self.subtitles),
             studio=studio,

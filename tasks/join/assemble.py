@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,12 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.mix import with_music
-from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter, PictureRange, mux
 from storyreel.tasks.join.overlay import OverlaidClip, with_overlaid
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, SoundPiece, piece_folder
-from storyreel.tasks.join.sound_pieces import encode_sound
-from storyreel.tasks.join.sound_track import ClipsSound
+from storyreel.tasks.join.sound.film import encode_film_sound
+from storyreel.tasks.join.sound.layers import PLAIN, FilmSound
+from storyreel.tasks.join.sound.level import ReachedLevel
 from storyreel.tasks.join.text_tracks import TextTrack
 from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.errors import MediaError
@@ -54,6 +53,8 @@ class FilmFile(Frozen):
     """Exact: frames over rate."""
     samples: int
     """Length of the sound at 48 kHz, as a player plays it."""
+    level: ReachedLevel | None = None
+    """The level of the sound; None unless the storyboard asks for one."""
 
 
 async def assemble_film(
@@ -66,8 +67,7 @@ async def assemble_film(
     cache: Path,
     title: str,
     overlaid: Mapping[int, OverlaidClip] = MappingProxyType({}),
-    music: Sequence[MusicTrack] = (),
-    spoken: Collection[str] = (),
+    sound: FilmSound = PLAIN,
     chapters: Sequence[Chapter] = (),
     texts: Sequence[TextTrack] = (),
     shared: SharedPieces | None = None,
@@ -76,16 +76,17 @@ async def assemble_film(
     """Join house clips, one per event of the cut and in its order, into the file `out`.
 
     The key of a dissolve is the shot that it leads into; that of a piece with words over it the frame of the film at
-    which it begins. `spoken` are the shots with dialogue, under which music that ducks is lowered, `texts` the tracks
-    of subtitles. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces that hosts
-    share. Equal input gives equal bytes: if `out` has those of a film that was joined of the same pieces, it stays.
-    Else the film is verified before it replaces `out`: on MediaError or cancellation `out` is unchanged.
+    which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles. Encoded sound is found
+    and stored in the house cache `cache`, and copied from the pieces that hosts share. Equal input gives equal bytes:
+    if `out` has those of a film that was joined of the same pieces, it stays. Else the film is verified before it
+    replaces `out`: on MediaError or cancellation `out` is unchanged.
     """
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
     pieces = [*clips, *dissolves.values(), *overlaid.values()]
     delay = _common_delay(pieces)
-    sound = await with_music(clips_sound(cut, clips), music, cut, spoken, cache)
-    encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
+    sounds = [clip.raw_sound for clip in clips]
+    heard = _part(progress, 0, _ENCODING)
+    encoded, level = await encode_film_sound(cut, sounds, sound, cache, shared=shared, progress=heard)
     files = [piece.sound for piece in encoded]
     record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts)
 
@@ -107,7 +108,7 @@ async def assemble_film(
     if progress:
         progress(1.0)
     return FilmFile(path=out, digest=made.digest, frames=cut.frames, rate=cut.rate,
-                    seconds=cut.rate.seconds(cut.frames), samples=made.samples)  # fmt: skip
+                    seconds=cut.rate.seconds(cut.frames), samples=made.samples, level=level)  # fmt: skip
 
 
 class _Made(Frozen):
@@ -149,11 +150,6 @@ def _find(film: Path, record: Path) -> _Made | None:
         return made if file_digest(film) == made.digest else None
     except (OSError, ValidationError):
         return None
-
-
-def clips_sound(cut: Cut, clips: Sequence[HouseClip]) -> ClipsSound:
-    """The sound of house clips, one per event of the cut, as the cut joins them."""
-    return ClipsSound(cut, [clip.raw_sound for clip in clips])
 
 
 def picture_ranges(

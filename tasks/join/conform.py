@@ -20,7 +20,7 @@ from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join import draft_mark
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
 from storyreel.tasks.join.recording import LaidSound
-from storyreel.tasks.join.sound_track import ClipSound
+from storyreel.tasks.join.sound.clips import ClipSound
 from storyreel.tasks.media.decoder import opened, picture_of, sound_of, tolerant
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run

@@ -11,6 +11,8 @@ from storyreel.specs.timing import SAMPLE_RATE
 CHANNELS = 2
 BYTES_A_SAMPLE = 2 * CHANNELS
 """A sample of both channels."""
+BYTES_A_FLOAT_SAMPLE = 4 * CHANNELS
+"""The same in 32 bit floating point."""
 
 AAC_FRAME = 1024
 """Samples in a packet of AAC-LC (ISO/IEC 14496-3), and in the priming of ffmpeg's encoder."""

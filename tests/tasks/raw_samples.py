@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+from storyreel.tasks.join.sound.graph import Form
 from storyreel.tasks.media.pcm import BYTES_A_SAMPLE
 
 
 class RawSamples:
     """Raw samples, known by their content."""
+
+    form: Form = "s16"
 
     def __init__(self, content: bytes) -> None:
         self.content = content

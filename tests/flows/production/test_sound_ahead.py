@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +13,12 @@ import pytest
 from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join import sound_pieces
-from storyreel.tasks.join.assemble import clips_sound
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.mix import with_music
-from storyreel.tasks.join.music import MusicTrack
-from storyreel.tasks.join.sound_pieces import Stretch, encode_sound, stretches
+from storyreel.tasks.join.sound import encode as sound_pieces
+from storyreel.tasks.join.sound.clips import ClipsSound
+from storyreel.tasks.join.sound.encode import Stretch, encode_sound, stretches
+from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer
+from storyreel.tasks.join.sound.mix import mixed_sound
 from tests.tasks.generated_clips import ffmpeg
 
 CUT = Cut(FrameRate.parse("24"), tuple(Event(str(n), 240 * n, 240) for n in range(4)))
@@ -65,10 +65,14 @@ class Takes:
         del self.begun[name]
 
 
-def _ahead(folder: Path, *music: MusicTrack, spoken: Collection[str] = ()) -> SoundAhead:
+def _ahead(folder: Path, sound: FilmSound | None = None) -> SoundAhead:
     studio: Any = SimpleNamespace(house_folder=folder / "house", shared_pieces=None)
     takes: Any = Takes()
-    return SoundAhead(CUT, takes, studio, music, spoken)
+    return SoundAhead(CUT, takes, studio, sound or FilmSound())
+
+
+def _joined(clips: list[HouseClip]) -> ClipsSound:
+    return ClipsSound(CUT, [clip.raw_sound for clip in clips])
 
 
 async def test_a_piece_is_encoded_as_soon_as_its_clips_are_there(
@@ -81,7 +85,7 @@ async def test_a_piece_is_encoded_as_soon_as_its_clips_are_there(
         await asyncio.gather(*ahead.add(str(shot), clips[shot]))
         assert sorted(encodes) == [places[number] for number in complete]
     encodes.clear()
-    pieces = await encode_sound(clips_sound(CUT, clips), tmp_path / "house")
+    pieces = await encode_sound(_joined(clips), tmp_path / "house")
     assert len(pieces) == 4 and not encodes, "the join finds them"
 
 
@@ -90,15 +94,16 @@ async def test_under_music_a_piece_waits_for_all_clips_that_reach_into_it(
 ) -> None:
     """The ducking and the limiter remember what was before: the third piece needs the end of the second shot."""
     ffmpeg("-f", "lavfi", "-i", "sine=frequency=300:duration=3", tmp_path / "music.wav")
-    music, spoken = MusicTrack(file=tmp_path / "music.wav", gain=-6, start=0, end=960, duck=True), {"1", "2"}
+    music = SoundLayer(file=tmp_path / "music.wav", gain=-6, start=0, end=960, duck="dialogue")
+    heard = FilmSound(layers=(music,), dialogue=((240, 480), (480, 720)))
     places = list(stretches(CUT.rate.sample_at(CUT.frames)))
-    ahead = _ahead(tmp_path, music, spoken=spoken)
+    ahead = _ahead(tmp_path, heard)
     for shot, complete in ((3, [3]), (2, []), (0, []), (1, [0, 1, 2])):
         encodes.clear()
         await asyncio.gather(*ahead.add(str(shot), clips[shot]))
         assert sorted(encodes) == [places[number] for number in complete]
     encodes.clear()
-    sound = await with_music(clips_sound(CUT, clips), [music], CUT, spoken, tmp_path / "house")
+    sound = await mixed_sound(_joined(clips), heard, CUT.rate, tmp_path / "house")
     assert len(await encode_sound(sound, tmp_path / "house")) == 4 and not encodes, "the join finds them"
 
 

@@ -18,9 +18,9 @@ from storyreel.tasks.join import assemble as join
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
-from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.pieces import PicturePiece
+from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import write_last_frame
 from storyreel.tasks.media.house_format import HouseFormat
@@ -306,8 +306,9 @@ async def test_sound_that_cannot_be_mixed_ends_the_work_with_its_own_error(tmp_p
     (tmp_path / "words.wav").write_text("la la la")
     source = make_clip(tmp_path / "a.mp4", frames=30)
     film = Film(tmp_path, cut_of([12, 12]), lambda _: source)
-    with pytest.raises(MediaError, match=r"words\.wav cannot be read as music"):
-        await film.assembled(music=[MusicTrack(file=tmp_path / "words.wav", gain=0, start=0, end=24)])
+    with pytest.raises(MediaError, match=r"words\.wav cannot be read as sound"):
+        words = SoundLayer(file=tmp_path / "words.wav", gain=0, start=0, end=24)
+        await film.assembled(sound=FilmSound(layers=(words,)))
     assert not (tmp_path / "sequence.mp4").exists()
 
 
@@ -315,12 +316,13 @@ async def test_music_is_lowered_in_shots_with_dialogue(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "aevalsrc=0.3*sin(2*PI*1000*t):s=48000:d=1", tmp_path / "music.wav")
     talk = make_clip(tmp_path / "a.mp4", frames=48, sound="sine=frequency=300:sample_rate=48000,volume=4")
     film = Film(tmp_path, cut_of([48] * 3), lambda _: talk)
-    music = [MusicTrack(file=tmp_path / "music.wav", gain=0, start=0, end=144, duck=True)]
+    music = SoundLayer(file=tmp_path / "music.wav", gain=0, start=0, end=144, duck="dialogue")
     heard = {}
-    for spoken in ((), ("1",)):
-        made = await film.assembled(tmp_path / f"{len(spoken)}.mp4", music=music, spoken=spoken)
+    for spoken in ((), ((48, 96),)):
+        sound = FilmSound(layers=(music,), dialogue=spoken)
+        made = await film.assembled(tmp_path / f"{len(spoken)}.mp4", sound=sound)
         heard[spoken] = samples(made.path)
-    changed = [abs(a - b) for a, b in zip(heard[()], heard["1",], strict=True)]
+    changed = [abs(a - b) for a, b in zip(heard[()], heard[(48, 96),], strict=True)]
     first, second, third = (max(changed[at : at + 24_000]) for at in (48_000, 144_000, 252_000))
     assert first < 1_000
     assert second > 4_000

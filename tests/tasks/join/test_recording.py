@@ -11,7 +11,7 @@ import pytest
 from storyreel.specs.cut import Cut, EditPoints, Event
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.recording import LaidSound
-from storyreel.tasks.join.sound_track import ClipsSound
+from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.storage.digests import file_digest
 from tests.tasks.generated_clips import TINY, make_clip

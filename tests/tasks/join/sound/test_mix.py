@@ -4,19 +4,14 @@ import math
 import random
 from array import array
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from storyreel.specs.cut import Cut, Event
-from storyreel.specs.storyboard import Music
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join import mix
-from storyreel.tasks.join import music as music_files
-from storyreel.tasks.join.mix import reach, with_music
-from storyreel.tasks.join.music import MusicTrack
-from storyreel.tasks.join.sound_pieces import encode_sound
-from storyreel.tasks.join.sound_track import RawSound
+from storyreel.tasks.join.sound import layers as music_files
+from storyreel.tasks.join.sound.encode import encode_sound
+from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer, Span
+from storyreel.tasks.join.sound.mix import MixedSound, mixed_sound, reach
 from storyreel.tasks.media.errors import MediaError
 from tests.tasks.generated_clips import ffmpeg
 from tests.tasks.raw_samples import RawSamples
@@ -48,15 +43,14 @@ def _level(heard: list[int], begin: float, end: float) -> float:
 
 
 async def _sound(
-    folder: Path, clips: RawSamples, *tracks: MusicTrack, speech: tuple[tuple[int, int], ...] = ()
-) -> RawSound:
-    """The mix of a film in which the shots of these frames have dialogue."""
-    events = [Event(str(number), start, end - start) for number, (start, end) in enumerate(speech)]
-    return await with_music(clips, tracks, Cut(RATE, tuple(events)), {event.shot for event in events}, folder)
+    folder: Path, clips: RawSamples, *layers: SoundLayer, speech: tuple[Span, ...] = (), lines: tuple[Span, ...] = ()
+) -> MixedSound:
+    """The mix of a film in which the shots of these frames have dialogue, and lines are said in those."""
+    return await mixed_sound(clips, FilmSound(layers=layers, dialogue=speech, lines=lines), RATE, folder)
 
 
 async def _mixed(
-    folder: Path, clips: RawSamples, *tracks: MusicTrack, speech: tuple[tuple[int, int], ...] = ()
+    folder: Path, clips: RawSamples, *tracks: SoundLayer, speech: tuple[tuple[int, int], ...] = ()
 ) -> list[int]:
     mixed = await _sound(folder, clips, *tracks, speech=speech)
     assert mixed.length == clips.length
@@ -65,14 +59,12 @@ async def _mixed(
     return list(memoryview(heard).cast("h"))[::2]
 
 
-async def test_without_music_the_clips_pass_as_they_are(tmp_path: Path, music: Path) -> None:
-    clips = _raw(1.5, loud=(0.5, 1), peak=32_000)
-    assert await _sound(tmp_path, clips) is clips
-    assert await _sound(tmp_path, clips, MusicTrack(file=music, gain=0, start=36, end=36)) is clips
+def test_a_film_in_which_nothing_else_is_heard_has_the_sound_of_its_clips(music: Path) -> None:
+    assert FilmSound().is_plain and FilmSound(layers=(SoundLayer(file=music, gain=0, start=36, end=36),)).is_plain
 
 
 async def test_music_lies_at_its_level_where_it_was_put(tmp_path: Path, music: Path) -> None:
-    track = MusicTrack(file=music, gain=-6, start=12, end=36, loop=False)
+    track = SoundLayer(file=music, gain=-6, start=12, end=36, loop=False)
     heard = await _mixed(tmp_path, _raw(2), track)
     assert _level(heard, 0.6, 1.4) == pytest.approx(0.5 / math.sqrt(2) * 10 ** (-6 / 20), rel=0.03)
     loud = [n for n, value in enumerate(heard) if abs(value) > 3_000]
@@ -82,14 +74,14 @@ async def test_music_lies_at_its_level_where_it_was_put(tmp_path: Path, music: P
 
 @pytest.mark.parametrize(("loop", "end"), [(True, 5.0), (False, 2.0)])
 async def test_short_music_begins_again_or_ends(tmp_path: Path, music: Path, loop: bool, end: float) -> None:
-    track = MusicTrack(file=music, gain=0, start=0, end=120, loop=loop)
+    track = SoundLayer(file=music, gain=0, start=0, end=120, loop=loop)
     heard = await _mixed(tmp_path, _raw(5), track)
     last = max(n for n, value in enumerate(heard) if abs(value) > 3_000)
     assert abs(last - end * SECOND) < 96
 
 
 async def test_music_fades_from_and_to_nothing(tmp_path: Path, music: Path) -> None:
-    track = MusicTrack(file=music, gain=0, start=0, end=48, fade_in=12, fade_out=12)
+    track = SoundLayer(file=music, gain=0, start=0, end=48, fade_in=12, fade_out=12)
     heard = await _mixed(tmp_path, _raw(2), track)
     assert _level(heard, 0, 0.05) < 0.1 * _level(heard, 0.7, 1.3)
     assert _level(heard, 0.2, 0.3) == pytest.approx(0.5 * _level(heard, 0.7, 1.3), rel=0.1)
@@ -97,15 +89,15 @@ async def test_music_fades_from_and_to_nothing(tmp_path: Path, music: Path) -> N
 
 
 async def test_a_file_that_ends_early_fades_where_it_ends(tmp_path: Path, music: Path) -> None:
-    track = MusicTrack(file=music, gain=0, start=0, end=120, fade_out=12, loop=False)
+    track = SoundLayer(file=music, gain=0, start=0, end=120, fade_out=12, loop=False)
     heard = await _mixed(tmp_path, _raw(5), track)
     assert _level(heard, 1.9, 2) < 0.3 * _level(heard, 1, 1.4)
 
 
 async def test_music_gives_way_while_somebody_speaks_and_only_then(tmp_path: Path, music: Path) -> None:
     clips = _raw(6, loud=(1, 5), peak=9_000)
-    track = MusicTrack(file=music, gain=-6, start=0, end=144, duck=True)
-    straight = await _mixed(tmp_path, clips, track.model_copy(update={"duck": False}), speech=((24, 72),))
+    track = SoundLayer(file=music, gain=-6, start=0, end=144, duck="dialogue")
+    straight = await _mixed(tmp_path, clips, track.model_copy(update={"duck": None}), speech=((24, 72),))
     ducked = await _mixed(tmp_path, clips, track, speech=((24, 72),))
     difference = [a - b for a, b in zip(straight, ducked, strict=True)]
     assert _level(difference, 0.2, 0.95) < 0.01
@@ -115,27 +107,27 @@ async def test_music_gives_way_while_somebody_speaks_and_only_then(tmp_path: Pat
 
 async def test_what_adds_up_too_loud_is_limited_not_clipped(tmp_path: Path, music: Path) -> None:
     clips = _raw(2, loud=(0, 2), peak=32_000)
-    heard = await _mixed(tmp_path, clips, MusicTrack(file=music, gain=6, start=0, end=48))
+    heard = await _mixed(tmp_path, clips, SoundLayer(file=music, gain=6, start=0, end=48))
     assert max(map(abs, heard)) < 32_767
     assert _level(heard, 0.5, 1.5) > 0.4
 
 
 async def test_two_pieces_of_music_are_both_heard(tmp_path: Path, music: Path) -> None:
-    tracks = [MusicTrack(file=music, gain=-6, start=0, end=24), MusicTrack(file=music, gain=-6, start=48, end=72)]
+    tracks = [SoundLayer(file=music, gain=-6, start=0, end=24), SoundLayer(file=music, gain=-6, start=48, end=72)]
     heard = await _mixed(tmp_path, _raw(3), *tracks)
     assert _level(heard, 0.3, 0.7) == pytest.approx(_level(heard, 2.3, 2.7), rel=0.05)
     assert _level(heard, 1.1, 1.9) < 0.002
 
 
 @pytest.fixture
-def scored(tmp_path: Path) -> list[MusicTrack]:
+def scored(tmp_path: Path) -> list[SoundLayer]:
     """Music that is repeated, fades and gives way, and louder music over its end: the limiter works, and without it."""
     for name, seed in (("a.flac", 2), ("b.wav", 3)):
         ffmpeg("-f", "lavfi", "-i", f"anoisesrc=color=pink:amplitude=0.8:seed={seed}:r=44100:d=5,"
                "aformat=channel_layouts=stereo", tmp_path / name)  # fmt: skip
     return [
-        MusicTrack(file=tmp_path / "a.flac", gain=-3, start=12, end=312, fade_in=36, fade_out=48, duck=True),
-        MusicTrack(file=tmp_path / "b.wav", gain=0, start=240, end=480, fade_out=60, loop=False),
+        SoundLayer(file=tmp_path / "a.flac", gain=-3, start=12, end=312, fade_in=36, fade_out=48, duck="dialogue"),
+        SoundLayer(file=tmp_path / "b.wav", gain=0, start=240, end=480, fade_out=60, loop=False),
     ]
 
 
@@ -147,7 +139,7 @@ def _noise(seconds: int, seed: int, peak: int = 24_000) -> RawSamples:
 SPEECH = ((24, 96), (216, 288))
 
 
-async def test_a_part_has_the_samples_of_a_mix_of_the_whole(tmp_path: Path, scored: list[MusicTrack]) -> None:
+async def test_a_part_has_the_samples_of_a_mix_of_the_whole(tmp_path: Path, scored: list[SoundLayer]) -> None:
     """Wherever it begins: in a fade, while the music gives way, and while the limiter works."""
     mixed = await _sound(tmp_path, _noise(18, 1), *scored, speech=SPEECH)
     whole = mixed.read(0, mixed.length)
@@ -157,7 +149,7 @@ async def test_a_part_has_the_samples_of_a_mix_of_the_whole(tmp_path: Path, scor
         assert mixed.read(start, end) == whole[4 * start : 4 * end], f"from {start / SECOND:.2f} s on"
 
 
-async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, scored: list[MusicTrack]) -> None:
+async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, scored: list[SoundLayer]) -> None:
     """A part whose samples differ has another digest; one that nothing reaches has the same."""
     clips = _noise(18, 1)
     mixed = await _sound(tmp_path, clips, *scored, speech=SPEECH)
@@ -171,7 +163,7 @@ async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, sco
         "a fade": _sound(tmp_path, clips, loud.model_copy(update={"fade_in": 30}), late, speech=SPEECH),
         "a beginning": _sound(tmp_path, clips, loud.model_copy(update={"start": 13}), late, speech=SPEECH),
         "what is spoken": _sound(tmp_path, clips, *scored, speech=SPEECH[:1]),
-        "that it gives way": _sound(tmp_path, clips, loud.model_copy(update={"duck": False}), late, speech=SPEECH),
+        "that it gives way": _sound(tmp_path, clips, loud.model_copy(update={"duck": None}), late, speech=SPEECH),
     }
     parts = [(start, start + 2 * SECOND) for start in range(0, 18 * SECOND, 2 * SECOND)]
     before = [(mixed.read(*part), mixed.digest(*part)) for part in parts]
@@ -190,7 +182,7 @@ async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, sco
     assert [longer.digest(*part) for part in parts] == [shorter.digest(*part) for part in parts], "the end is beyond"
 
 
-async def test_music_is_decoded_once(tmp_path: Path, scored: list[MusicTrack], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_music_is_decoded_once(tmp_path: Path, scored: list[SoundLayer], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also for a film that has become longer, another level and another place; and again if its samples are damaged."""
     decoded: list[object] = []
     run = music_files.run
@@ -212,16 +204,16 @@ async def test_music_is_decoded_once(tmp_path: Path, scored: list[MusicTrack], m
 
 
 async def test_only_parts_that_a_changed_sound_reaches_are_mixed_again(
-    tmp_path: Path, scored: list[MusicTrack], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scored: list[SoundLayer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mixes: list[int] = []
-    make = mix._mixed
+    read = MixedSound.read
 
-    def noted(clips: bytes, music: Any, speech: bytes | None, first: int) -> bytes:
-        mixes.append(first)
-        return make(clips, music, speech, first)
+    def noted(mix: MixedSound, start: int, end: int) -> bytes:
+        mixes.append(start)
+        return read(mix, start, end)
 
-    monkeypatch.setattr(mix, "_mixed", noted)
+    monkeypatch.setattr(MixedSound, "read", noted)
     film = _noise(45, 1, peak=9_000)
     first = await encode_sound(await _sound(tmp_path, film, *scored), tmp_path)
     assert len(mixes) == len(first) == 5
@@ -236,17 +228,7 @@ async def test_only_parts_that_a_changed_sound_reaches_are_mixed_again(
 async def test_what_is_no_music_is_named(tmp_path: Path) -> None:
     (tmp_path / "words.wav").write_text("la la la")
     ffmpeg("-f", "lavfi", "-i", "testsrc2=d=1:s=64x64", tmp_path / "mute.mp4")
-    for name, word in (("words.wav", "cannot be read as music"), ("mute.mp4", "has no sound")):
-        track = MusicTrack(file=tmp_path / name, gain=0, start=0, end=24)
+    for name, word in (("words.wav", "cannot be read as sound"), ("mute.mp4", "has no sound")):
+        track = SoundLayer(file=tmp_path / name, gain=0, start=0, end=24)
         with pytest.raises(MediaError, match=f"{name} {word}"):
             await _sound(tmp_path, _raw(1), track)
-
-
-def test_a_storyboards_music_becomes_frames_inside_the_film() -> None:
-    written = {"file": "a.wav", "level": "-12 dB", "start": "1s", "fade_out": "6f", "duck": "dialogue"}
-    music = Music.model_validate(written)
-    track = MusicTrack.of(music, Path("a.wav"), RATE, 96)
-    assert (track.start, track.end, track.fade_in, track.fade_out, track.gain) == (24, 96, 0, 6, -12)
-    assert track.duck
-    late = MusicTrack.of(music.model_copy(update={"start": None, "end": None}), Path("a.wav"), RATE, 96)
-    assert (late.start, late.end) == (0, 96)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import samples_of
-from storyreel.tasks.join.sound_track import ClipSound, ClipsSound, sound_ranges
+from storyreel.tasks.join.sound.clips import ClipSound, ClipsSound, sound_ranges
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from storyreel.specs.cut import Cut
+from storyreel.tasks.join.sound.graph import BYTES, Form, filtered, level_filters
+from storyreel.tasks.join.sound.layers import ShotMix
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.pcm import BYTES_A_SAMPLE, CHANNELS
 from storyreel.tasks.storage.clips import cache_key
@@ -62,6 +64,7 @@ class RawSound(Protocol):
 
     length: int
     """Samples."""
+    form: Form
 
     def digest(self, start: int, end: int) -> str:
         """A digest, in hex: where it is equal, the samples `[start, end)` are."""
@@ -71,11 +74,21 @@ class RawSound(Protocol):
 
 
 class ClipsSound:
-    """The sound of the clips as the cut joins them, one per event, None for silence. Its digests read no file."""
+    """The sound of the clips as the cut joins them, one per event, None for silence. Its digests read no file.
 
-    def __init__(self, cut: Cut, sounds: Sequence[ClipSound | None]) -> None:
-        self.length = cut.rate.sample_at(cut.frames)
+    Without `mixes` of its events it is as it is joined, in 16 bit; else in floating point, so that nothing is clipped
+    before it is mixed.
+    """
+
+    def __init__(self, cut: Cut, sounds: Sequence[ClipSound | None], mixes: Sequence[ShotMix | None] = ()) -> None:
+        at = cut.rate.sample_at
+        self.length = at(cut.frames)
         self._sounds = sounds
+        self._mixes = [
+            _Level(mix.gain, at(event.with_handles), at(mix.fade_in), at(mix.fade_out)) if mix else None
+            for event, mix in zip(cut.events, mixes or [None] * len(cut.events), strict=True)
+        ]
+        self.form: Form = "flt" if any(self._mixes) else "s16"
         self._ranges = list(sound_ranges(cut))
         self._ends = [part.end for part in self._ranges]
 
@@ -104,25 +117,58 @@ class ClipsSound:
         heard = [(part.clip, part.offset), *([part.into] if part.into else [])]
         within = (part.end - part.start, first) if part.into else ()
         shift = 0 if part.into else first
-        sources = [(sound.digest, at + shift) if (sound := self._sounds[clip]) else None for clip, at in heard]
+        sources = [
+            (sound.digest, at + shift, *(self._mixes[clip] or ())) if (sound := self._sounds[clip]) else None
+            for clip, at in heard
+        ]
         return [last - first, within, sources]
 
     def _read(self, part: SoundRange, first: int, last: int) -> bytes:
-        sound = self._sounds[part.clip]
         if part.into is None:
-            return _samples(sound, part.offset + first, last - first)
-        length = part.end - part.start
-        mixed = _crossfade(
-            _samples(sound, part.offset, length), _samples(self._sounds[part.into[0]], part.into[1], length), length
-        )
-        return mixed[first * BYTES_A_SAMPLE : last * BYTES_A_SAMPLE]
+            form = self._form_of(part.clip)
+            return self._in_form(self._samples(part.clip, part.offset + first, last - first, form), form)
+        (into, offset), length = part.into, part.end - part.start
+        form = "flt" if "flt" in (self._form_of(part.clip), self._form_of(into)) else "s16"
+        outgoing = self._samples(part.clip, part.offset, length, form)
+        mixed = _crossfade(outgoing, self._samples(into, offset, length, form), length, form)
+        return self._in_form(mixed[first * BYTES[form] : last * BYTES[form]], form)
+
+    def _form_of(self, clip: int) -> Form:
+        return "flt" if self._mixes[clip] else "s16"
+
+    def _in_form(self, samples: bytes, form: Form) -> bytes:
+        return samples if form == self.form else filtered(samples, form, 0, (), self.form)
+
+    def _samples(self, clip: int, first: int, length: int, form: Form) -> bytes:
+        """Samples of a clip's sound at its level."""
+        sound, level = self._sounds[clip], self._mixes[clip]
+        if sound is None:
+            return bytes(length * BYTES[form])
+        samples = samples_of(sound.file, first, length, BYTES_A_SAMPLE)
+        if form == "s16":
+            return samples
+        fades = level_filters(level.gain, 0, level.length, level.fade_in, level.fade_out) if level else ()
+        return filtered(samples, "s16", first, tuple(fades), form)
 
 
-def _crossfade(outgoing: bytes, incoming: bytes, length: int) -> bytes:
+class _Level(NamedTuple):
+    """The mix of a clip, in samples."""
+
+    gain: float
+    length: int
+    fade_in: int
+    fade_out: int
+
+
+def _crossfade(outgoing: bytes, incoming: bytes, length: int, form: Form) -> bytes:
     """A crossfade of equal power, in which two unrelated sounds are as loud as one."""
     fade_out, fade_in = _gains(length)
-    out, in_ = array("h", outgoing), array("h", incoming)
-    mixed = [round(a * f + b * r) for a, f, b, r in zip(out, fade_out, in_, fade_in, strict=True)]
+    code = "h" if form == "s16" else "f"
+    out, in_ = array(code, outgoing), array(code, incoming)
+    added = [a * f + b * r for a, f, b, r in zip(out, fade_out, in_, fade_in, strict=True)]
+    if form == "flt":
+        return array("f", added).tobytes()
+    mixed = [round(value) for value in added]
     if mixed and (max(mixed) > 32_767 or min(mixed) < -32_768):
         mixed = [min(32_767, max(-32_768, value)) for value in mixed]
     return array("h", mixed).tobytes()
@@ -133,10 +179,6 @@ def _gains(length: int) -> tuple[array[float], array[float]]:
     """Gains of the outgoing and the incoming sound, for each value of the interleaved channels."""
     angles = [(sample + 0.5) / length * math.pi / 2 for sample in range(length) for _ in range(CHANNELS)]
     return array("d", map(math.cos, angles)), array("d", map(math.sin, angles))
-
-
-def _samples(sound: ClipSound | None, first: int, length: int) -> bytes:
-    return samples_of(sound.file, first, length, BYTES_A_SAMPLE) if sound else bytes(length * BYTES_A_SAMPLE)
 
 
 def samples_of(file: Path, first: int, length: int, size: int) -> bytes:

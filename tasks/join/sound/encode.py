@@ -18,7 +18,8 @@ import av
 
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join.pieces import SharedPieces, SoundPiece, find_or_make, piece_folder
-from storyreel.tasks.join.sound_track import RawSound
+from storyreel.tasks.join.sound.clips import RawSound
+from storyreel.tasks.join.sound.graph import BYTES
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread_on_core
 from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_SAMPLE
@@ -82,7 +83,7 @@ async def encode_sound(
             progress(done / len(different))
         return found
 
-    made = dict(zip(different, await _together(*map(piece, different.values())), strict=True))
+    made = dict(zip(different, await together(*map(piece, different.values())), strict=True))
     return [made[key] for key in keys]
 
 
@@ -117,6 +118,26 @@ def _encode(samples: bytes, place: Stretch, into: Path, progress: Progress) -> N
             file.mux_one(packet)
 
 
+def decoded(piece: Path, before: Path | None) -> bytes:
+    """The samples that a player hears of a piece, in 32 bit floating point; `before` is the piece before it.
+
+    A packet is decoded with the one before it, so the first of a piece needs the last of another.
+    """
+    packets = [packet for file in (before, piece) if file for packet in _packets(file)[-1 if file is before else 0 :]]
+    with av.open(str(piece)) as opened:
+        decoder = opened.streams.audio[0].codec_context
+        frames = [frame for packet in packets for frame in decoder.decode(av.Packet(packet))]
+    packed = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
+    whole = [frame for one in frames for frame in packed.resample(one)]
+    size = BYTES["flt"]
+    return b"".join(bytes(frame.planes[0])[: frame.samples * size] for frame in whole[1 if before else 0 :])
+
+
+def _packets(file: Path) -> list[bytes]:
+    with av.open(str(file)) as opened:
+        return [bytes(packet) for packet in opened.demux(opened.streams.audio[0]) if packet.size]
+
+
 def _frames(samples: bytes, progress: Progress) -> Iterator[av.AudioFrame | None]:
     """Frames of a second each, and None, which ends the encoder's work."""
     for start in range(0, len(samples), SAMPLE_RATE * BYTES_A_SAMPLE):
@@ -129,7 +150,7 @@ def _frames(samples: bytes, progress: Progress) -> Iterator[av.AudioFrame | None
     yield None
 
 
-async def _together(*work: Coroutine[Any, Any, Result]) -> list[Result]:
+async def together(*work: Coroutine[Any, Any, Result]) -> list[Result]:
     """The results of all, run at once. If one fails, the others are cancelled and its error is raised."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -14,10 +14,10 @@ import pytest
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join import sound_pieces
 from storyreel.tasks.join.pieces import SharedPieces, SoundPiece
-from storyreel.tasks.join.sound_pieces import Stretch, encode_sound, stretches
-from storyreel.tasks.join.sound_track import ClipSound, ClipsSound
+from storyreel.tasks.join.sound import encode as sound_pieces
+from storyreel.tasks.join.sound.clips import ClipSound, ClipsSound
+from storyreel.tasks.join.sound.encode import Stretch, encode_sound, stretches
 from storyreel.tasks.media.pcm import AAC_FRAME, RAW_OUTPUT
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.bucket import Bucket
