@@ -119,10 +119,10 @@ async def render_storyboard(
         draft: Make the storyboard's draft instead of the film, in the folder `draft` of the film's.
 
     Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, NothingSelected, BudgetExceeded,
-    NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed and ReviewNeeded after all else is
-    finished; DiskError and BucketError also if the film cannot be delivered in the end. A deployed run is suspended
-    with a form instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A subflow is
-    not suspended, even if its parent is deployed.
+    NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed, ReviewNeeded and ClipsToBuy after
+    all else is finished; DiskError and BucketError also if the film cannot be delivered in the end. A deployed run is
+    suspended with a form instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A
+    subflow is not suspended, even if its parent is deployed.
     """
     make_logs_legible()
     home = Home.of()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from storyreel.flows.planning.selection import NothingSelected
     from storyreel.flows.production.agreement import NotAgreed
     from storyreel.flows.production.film_folder import FolderTaken
-    from storyreel.flows.production.outcomes import ShotsFailed
+    from storyreel.flows.production.outcomes import ClipsToBuy, ShotsFailed
     from storyreel.flows.production.report import RenderedTake, Rendering
     from storyreel.flows.production.slots.service_limits import LimitMissing
     from storyreel.flows.render import render_storyboard
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from storyreel.tasks.storage.disk import DiskError
 
 __all__ = [
-    "Ambiguous", "BucketError", "BudgetExceeded", "DiskError", "FolderTaken", "Interrupted", "LedgerError",
-    "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected", "Plan",
+    "Ambiguous", "BucketError", "BudgetExceeded", "ClipsToBuy", "DiskError", "FolderTaken", "Interrupted",
+    "LedgerError", "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected", "Plan",
     "PlannedTake", "Problem", "ProviderError", "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError",
     "ShotsFailed", "Storyboard", "StoryboardError", "StoryreelError", "Terminal", "Transient", "plan", "read", "render",
     "render_storyboard", "render_sync",
@@ -57,7 +57,7 @@ _MODULES = MappingProxyType(
         "flows.planning.selection": ("NothingSelected",),
         "flows.production.agreement": ("NotAgreed",),
         "flows.production.film_folder": ("FolderTaken",),
-        "flows.production.outcomes": ("ShotsFailed",),
+        "flows.production.outcomes": ("ClipsToBuy", "ShotsFailed"),
         "flows.production.report": ("RenderedTake", "Rendering"),
         "flows.production.slots.service_limits": ("LimitMissing",),
         "flows.render": ("render_storyboard",),

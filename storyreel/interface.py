@@ -71,7 +71,8 @@ async def render(
 
     Raises before anything is made: SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected,
     BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no
-    amount; and RunFailed if the server does not answer. Raises after all else is finished: ShotsFailed, ReviewNeeded.
+    amount; and RunFailed if the server does not answer. Raises after all else is finished: ShotsFailed, ReviewNeeded,
+    ClipsToBuy.
     Raises Interrupted if the run is cancelled. What was made and paid for is kept. If the server goes away meanwhile,
     the film is made all the same and returned at most 20 s later; the logger `storyreel` has a warning then, and if the
     server is waited for before anything is made.

@@ -89,12 +89,10 @@ class ClipsToBuy(StoryreelError):
 
     def __init__(self, waiting: Sequence[PlannedTake]) -> None:
         self.waiting = tuple(waiting)
-        what = summarize_purchases(waiting) if waiting else "more takes"
-        hang = "hang" if len(waiting) != 1 else "hangs"
+        what = summarize_purchases(waiting) if waiting else "what continues it"
         super().__init__(
-            f"the speech is made, and what {hang} on its length is not bought yet: {what}; everything that was made is "
-            "kept",
-            hint="the next run shows its price and buys it",
+            f"the speech is made; still to be bought, as long as it is: {what}; everything that was made is kept",
+            hint="the next run asks for the price, and buys it",
         )
 
 

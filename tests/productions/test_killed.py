@@ -63,6 +63,16 @@ shots: [{shot: 1A, action: Ana enters., cast: [ana], still: true}]
 """
 """A sheet, a still that is made of it, and a clip that is made of that."""
 
+MADE_TO_SPEECH = """\
+storyboard: 1
+title: One Room
+format: {fps: 12}
+speech: {provider: dashscope}
+defaults: {provider: dashscope}
+shots: [{shot: 1A, action: Ana enters., duration: speech, narration: Somebody is here.}]
+"""
+"""A line, and a clip that is as long as it."""
+
 _LEDGER = "storyreel.tasks.ledger.ledger:Ledger"
 _SERVICE = "storyreel.tasks.providers.hosted:HostedProvider"
 _CLIPS = "storyreel.tasks.storage.clips:ClipStore"
@@ -200,6 +210,24 @@ def test_runs_killed_over_a_sheet_its_still_and_the_clip_buy_each_once(pictures:
         assert len(pictures.bought) == bought, step
         assert State.UNKNOWN not in pictures.states(), step
     assert_each_is_bought_once(pictures)
+
+
+def test_runs_killed_over_a_line_and_the_clip_that_is_as_long_buy_each_once(
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
+) -> None:
+    service = Dashscope(DashscopeSettings(script=Script(waiting=0, running=0)))
+    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
+    with staged(tmp_path, MADE_TO_SPEECH, service, environment) as stage:
+        stage.die_at(f"{_LEDGER}.mark_submitted before 1")  # the line is spoken, which only the disk knows
+        stage.die_at(f"{_CLIPS}._place before 1")
+        code, _, err = stage.run()
+        assert code == 1 and "the speech is made" in err and "next: storyreel render" in err, err
+        assert len(stage.bought) == 1, "the clip was agreed to at another length"
+        stage.die_at(f"{_LEDGER}.mark_submitted after 1")
+        code, out, err = stage.run()
+        assert code == 0, err
+        assert json.loads(out)["speech"] and json.loads(out)["frames"] > 0
+    assert [sale.order.model for sale in service.accepted] == ["qwen3-tts-flash", "wan2.7-t2v"], "each once"
 
 
 @pytest.mark.matrix

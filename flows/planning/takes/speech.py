@@ -48,6 +48,8 @@ class Spoken(NamedTuple):
 
     def dialogue_of(self, film: Storyboard, shot: Shot) -> tuple[Attachment, ...]:
         """What is heard of the dialogue of a shot of which a service speaks at least one line; empty for others."""
+        if not self.takes or not shot.dialogue:
+            return ()
         slates = [line.slate for line in lines_of_shot(film, shot) if line.kind == "dialogue"]
         all_ = [self.heard.get(slate) or self.to_come.get(slate) for slate in slates]
         found = tuple(one for one in all_ if one)
