@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ambiguous", "BucketError", "BudgetExceeded", "ClipsToBuy", "DiskError", "FolderTaken", "Interrupted",
-    "LedgerError", "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected", "Plan",
-    "PlannedTake", "Problem", "ProviderError", "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError",
+    "LedgerError", "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected",
+    "Plan", "PlannedTake", "Problem", "ProviderError", "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError",
     "ShotsFailed", "Storyboard", "StoryboardError", "StoryreelError", "Terminal", "Transient", "plan", "read", "render",
     "render_storyboard", "render_sync",
 ]  # fmt: skip
