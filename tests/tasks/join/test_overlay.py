@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -27,10 +28,12 @@ from storyreel.tasks.join.overlay import (
 from storyreel.tasks.join.pieces import PicturePiece
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import joints
-from tests.tasks.generated_clips import TINY, make_clip
+from tests.tasks.generated_clips import TINY, ffmpeg, make_clip
 from tests.tasks.join.test_assemble import Film, cut_of
 
 WHITE = (255, 255, 255, 255)
+Words = tuple[int, int, tuple[int, int]]
+"""First frame, end, and the frames of the fades."""
 BOX = (24, 24, 56, 36)
 """Inside of the picture that `_words` lays over, at any of its places."""
 
@@ -83,29 +86,58 @@ def _opacity(plain: Image.Image, lettered: Image.Image) -> float:
     return (above - below) / (255 - below)
 
 
-@pytest.mark.parametrize(("rate", "start", "end", "fades"), [
-    ("24", 37, 83, (5, 9)), ("23.976", 0, 100, (0, 0)), ("29.97", 53, 54, (0, 0)), ("60", 50, 70, (12, 12)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        ("24", [(37, 83, (5, 9))]),
+        ("23.976", [(0, 100, (0, 0))]),
+        ("60", [(50, 70, (12, 12)), (75, 76, (0, 0)), (99, 120, (1, 1))]),
+    ],
+)
 async def test_words_lie_on_their_frames_to_the_frame_over_a_dissolve_and_nowhere_else(
-    tmp_path: Path, rate: str, start: int, end: int, fades: tuple[int, int]
+    tmp_path: Path, rate: str, words: Sequence[Words]
 ) -> None:
-    film = _Lettered(tmp_path, rate=rate)
-    plain = _frames((await film.film.assembled(tmp_path / "plain.mp4")).path)
-    lettered = _frames((await film.made([_words(start, end, fades)])).path)
-    assert len(plain) == len(lettered) == 100
-    wanted = [
-        min(1, (frame - start + 1) / (fades[0] + 1)) * min(1, (end - frame) / (fades[1] + 1))
-        if start <= frame < end
-        else 0
-        for frame in range(100)
-    ]
-    assert [_opacity(*pair) for pair in zip(plain, lettered, strict=True)] == pytest.approx(wanted, abs=0.03)
+    await _lie_exactly(_Lettered(tmp_path, rate=rate), words)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(24))
+async def test_words_lie_on_their_frames_in_any_film(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    lengths = [chance.choice((13, 30, 47, 260, 520)) for _ in range(2)]
+    rate, dissolve = chance.choice(("24", "25", "29.97", "50", "23.976")), chance.choice((0, 1, 2, 7, 12))
+    words, at = [], chance.randrange(20)
+    while at < sum(lengths):
+        length = chance.choice((1, 2, 5, 24, 71, 300))
+        words.append((at, at + length, (chance.randrange(length // 2 + 1), chance.randrange(length // 2 + 1))))
+        at += length + chance.choice((0, 1, 3, 60, 240))
+    await _lie_exactly(_Lettered(tmp_path, lengths, dissolve, rate), words)
+
+
+async def _lie_exactly(film: _Lettered, words: Sequence[Words]) -> None:
+    folder = film.film.folder
+    plain = _frames((await film.film.assembled(folder / "plain.mp4")).path)
+    made = (await film.made([_words(*each) for each in words])).path
+    lettered = _frames(made)
+    assert len(plain) == len(lettered) == film.film.cut.frames
+    seen = [_opacity(*pair) for pair in zip(plain, lettered, strict=True)]
+    assert seen == pytest.approx(
+        [sum(_wanted(frame, *each) for each in words) for frame in range(len(plain))], abs=0.04
+    )
     outside = [
         ImageChops.difference(one.convert("L"), two.convert("L")) for one, two in zip(plain, lettered, strict=True)
     ]
     for each in outside:
         each.paste(0, (16, 16, 64, 44))
     assert max(ImageStat.Stat(each).mean[0] for each in outside) < 3
+    ffmpeg("-xerror", "-err_detect", "explode", "-i", made, "-map", "0:v", "-f", "null", "-")
+
+
+def _wanted(frame: int, start: int, end: int, fades: tuple[int, int]) -> float:
+    """The opacity of words in a frame of the film."""
+    if not start <= frame < end:
+        return 0
+    return min(1, (frame - start + 1) / (fades[0] + 1)) * min(1, (end - frame) / (fades[1] + 1))
 
 
 async def test_what_is_not_beneath_keeps_its_bytes(tmp_path: Path) -> None:
