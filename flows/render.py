@@ -23,6 +23,7 @@ from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
 from storyreel.flows.names import RENDER_FLOW, film_tags, renamed_run, retagged, run_name, tagged_film
 from storyreel.flows.packs import title_of, version_of
+from storyreel.flows.planning.film_sound import sound_of_plan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
@@ -34,7 +35,6 @@ from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
-from storyreel.flows.production.film_sound import sound_of_plan
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ClipsToBuy, Failure, ShotsFailed, not_stopped_by
 from storyreel.flows.production.overlays import FilmOverlays

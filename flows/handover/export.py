@@ -15,6 +15,7 @@ from storyreel.flows.handover.collect import collected
 from storyreel.flows.handover.edl import write_edl
 from storyreel.flows.handover.fcpxml import write_fcpxml
 from storyreel.flows.handover.timeline import Media, Timeline, timeline_of
+from storyreel.flows.planning.film_sound import sound_of_plan
 from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.made import stored_clip, wanted_of
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
@@ -61,7 +62,7 @@ async def film_timeline(planner: Planner, start: Duration | None = None) -> Time
             planner.film,
             _with_best(plan, inspections),
             {take.key: media_of(files[take.key], inspections.get(take.key)) for take in made},
-            sounds_of(plan),
+            sounds_of(planner.film, plan),
             first,
         )
     )
@@ -73,15 +74,15 @@ def write_beside(film: Storyboard, plan: Plan, made: Mapping[str, tuple[Path, In
     Raises OSError, and NotExported where OpenTimelineIO is missing.
     """
     media = {key: media_of(*of) for key, of in made.items()}
-    write_timeline(timeline_of(film, plan, media, sounds_of(plan)), "otio", into)
+    write_timeline(timeline_of(film, plan, media, sounds_of(film, plan)), "otio", into)
 
 
-def sounds_of(plan: Plan) -> dict[Path, Media]:
+def sounds_of(film: Storyboard, plan: Plan) -> dict[Path, Media]:
     """The sound files of a film, by their paths; without those that cannot be read."""
     recordings = (Path(each.source) for take in plan.clips for each in take.recordings)
     rate, checks = plan.format.fps.exact, LocalFileChecks()
     found = {}
-    for file in dict.fromkeys((*recordings, *(file for file, _ in plan.music))):
+    for file in dict.fromkeys((*recordings, *(layer.file for layer in sound_of_plan(film, plan).layers))):
         if seconds := checks.seconds(file, "sound"):
             found[file] = Media(file=file, seconds=seconds, rate=rate)
     return found

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from storyreel.flows.planning.film_sound import sound_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.cut import Event
 from storyreel.specs.frozen import Frozen, Trusted
@@ -162,7 +163,7 @@ def timeline_of(
         size=plan.format.size,
         start=start,
         shots=tuple(shots),
-        sounds=(*laid, *_music(plan, sounds)),
+        sounds=(*laid, *_layers(film, plan, sounds)),
         marks=tuple(_scenes(film, plan)) + tuple(_findings(shots)),
     )
 
@@ -196,18 +197,17 @@ def _recordings(take: PlannedTake, event: Event, sounds: Mapping[Path, Media], r
             start = end
 
 
-def _music(plan: Plan, sounds: Mapping[Path, Media]) -> Iterator[LaidFile]:
-    """The music, each repetition of a file that is too short by itself."""
-    rate, length = plan.cut.rate, plan.cut.frames
-    for file, music in plan.music:
-        if (media := sounds.get(file)) is None:
+def _layers(film: Storyboard, plan: Plan, sounds: Mapping[Path, Media]) -> Iterator[LaidFile]:
+    """Music, ambience and narration, each repetition of a file that is too short by itself."""
+    for layer in sound_of_plan(film, plan).layers:
+        if (media := sounds.get(layer.file)) is None:
             continue
-        start = music.start.frames(rate) if music.start else 0
-        end = min(music.end.frames(rate) if music.end else length, length)
-        each = max(1, rate.nearest_frames(media.seconds))
-        for begin in range(start, end if music.loop else min(end, start + 1), each):
-            until = min(end, begin + each)
-            yield LaidFile(name=file.name, media=media, start=begin, end=until, gain=music.gain)
+        each = max(1, plan.cut.rate.nearest_frames(media.seconds) - layer.skipped)
+        for begin in range(layer.start, layer.end if layer.loop else min(layer.end, layer.start + 1), each):
+            yield LaidFile(
+                name=layer.file.name, media=media, start=begin, end=min(layer.end, begin + each), from_=layer.skipped,
+                gain=layer.gain,
+            )  # fmt: skip
 
 
 def _scenes(film: Storyboard, plan: Plan) -> list[Mark]:
