@@ -61,7 +61,7 @@ def retake(
     LookupError for a slate that the film does not have, and StoryboardError for more takes than a shot may have, or a
     text that cannot be edited on its own.
     """
-    shot = find_shot(film, slate)
+    shot = _shot_with_takes(film, slate)
     if shot.circled_take > shot.takes:
         circled = shot.circled_take if keep_circled else None
         return _edit(text, film, shot, {"circled": circled}, set_vars, {"takes": _edit_count(film, shot, more)})
@@ -72,7 +72,7 @@ def retake(
 
 def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping[str, str] = NO_VARS) -> Edit:
     """Circle a take of a shot. Raises as `retake` does, and StoryboardError for a take that the shot does not have."""
-    shot = find_shot(film, slate)
+    shot = _shot_with_takes(film, slate)
     # The last edit of one of its takes is in the cut if none is circled.
     circled = None if shot.own_edits and take == shot.all_takes else take
     return _edit(text, film, shot, {"circled": circled}, set_vars)
@@ -86,7 +86,7 @@ def rewrite(
     Of an edit it is the instruction, as its action does not reach the service; and of a shot that has edits beside its
     takes `more` are edits. Raises as `retake` does.
     """
-    shot = find_shot(film, slate)
+    shot = _shot_with_takes(film, slate)
     if sign := control_character(action):
         what = "instruction" if shot.edit else "action"
         message = f"the new {what} contains the control character {sign}"
@@ -118,6 +118,14 @@ def find_shot(film: Storyboard, slate: str) -> Shot:
         raise LookupError(f"`{owner}` has no `{key}`; write `{key}: true` there")
     known = f"there {'is' if len(shots) == 1 else 'are'} {listed(shots, 'and')}"
     raise LookupError(f"there is no shot `{shown(slate)}`; {suggestion(slate, shots, known)}")
+
+
+def _shot_with_takes(film: Storyboard, slate: str) -> Shot:
+    """The same, of which there may be other takes. Raises StoryboardError for a card, which is drawn from its words."""
+    shot = find_shot(film, slate)
+    if shot.is_card:
+        raise _error(_where(film, shot), f"{slate} is drawn from its words, and has no other takes", "change them here")
+    return shot
 
 
 def _take_count(film: Storyboard, shot: Shot, more: int) -> int:

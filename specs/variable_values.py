@@ -57,11 +57,12 @@ class _Names:
     """The names that a film gives to its parts, by the key of a shot that takes one."""
 
     def __init__(self, film: Storyboard, services: Collection[str]) -> None:
+        filmed = tuple(shot.shot for shot in film.all_shots if not shot.is_card)
         self._named: Mapping[str, tuple[str, ...]] = {
             "location": tuple(film.locations),
             "cast": tuple(film.cast),
-            "continues": tuple(shot.shot for shot in film.all_shots),
-            "of": tuple(shot.shot for shot in film.all_shots),
+            "continues": filmed,
+            "of": filmed,
             "provider": tuple(services),
             "providers": tuple(services),
         }

@@ -48,7 +48,7 @@ class RunObserver:
         self._rows: dict[tuple[str, int], board.Row] = {}
         for take in plan.takes:
             stage: Stage | None = "cached" if take.state == "cached" else None
-            self._rows[take.shot, take.take] = board.Row(take=take, service=take.request.provider, stage=stage)
+            self._rows[take.shot, take.take] = board.Row(take=take, service=take.chosen.maker, stage=stage)
         kind = "draft" if plan.is_draft else ""
         name = "-".join(filter(None, ("storyreel", slug(plan.title), kind, part and slug(part))))
         self._artifacts = FilmArtifacts(name, f"{plan.name} {part}".strip())
@@ -112,11 +112,11 @@ class RunObserver:
         row = row.model_copy(update={"play": self._links.take(made.clip.digest, take.shot, take.take)})
         self._without_picture.append((take.shot, take.take))
         if take.state == "cached":
-            return row.model_copy(update={"service": candidate.request.provider})
+            return row.model_copy(update={"service": candidate.maker})
         is_estimate = made.cost is None and not candidate.is_free
         cost = made.cost or candidate.price
         events.emit_shot_finished(self._plan.title, take, made, cost, is_estimate=is_estimate, play=row.play)
-        return row.model_copy(update={"service": candidate.request.provider, "cost": cost, "is_estimate": is_estimate})
+        return row.model_copy(update={"service": candidate.maker, "cost": cost, "is_estimate": is_estimate})
 
     async def _update_artifacts(self, end: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time

@@ -50,6 +50,16 @@ class Candidate(Trusted):
         return self.brief_of()
 
     @property
+    def is_card(self) -> bool:
+        """Whether it is a card or credits, drawn from words alone."""
+        return bool(self.request.board and self.request.board.written)
+
+    @property
+    def maker(self) -> str:
+        """Who makes it, for people: the service; of a card `card`, as no service is asked for it."""
+        return "card" if self.is_card else self.request.provider
+
+    @property
     def is_free(self) -> bool:
         """Whether it is known to cost nothing."""
         return self.price is not None and not self.price.amount

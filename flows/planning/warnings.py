@@ -11,7 +11,7 @@ from storyreel.specs.derived.lines import Lengths, line_warnings
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.request.attachments import SPEECH
-from storyreel.tasks.request.board import letter_warnings, own_font
+from storyreel.tasks.request.board import letter_warnings, own_font, words_warnings
 from storyreel.tasks.request.references import omitted_videos, omitted_voices
 
 _SLACK = Fraction(1, 10)
@@ -76,11 +76,12 @@ def warnings_of(
         yield from _unsent_videos(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
+    yield from words_warnings(film, own_font(film))
 
 
 def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:
     """The texts of a take that are drawn, in an animatic or on the contact sheet, and may lack a font."""
-    if board := take.request.board:
+    if (board := take.request.board) and not board.written:
         return board.texts if board.lettering else ()
     return film.title, take.shot
 

@@ -110,9 +110,10 @@ class FilmFinisher(NamedTuple):
 
 
 def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
-    """One chapter for each scene; in a film without scenes, one for each shot."""
+    """One chapter for each scene; else for each shot, named by its slate or the words of its card."""
     events = {event.shot: event for event in cut.events}
     if not film.scenes:
-        return [Chapter(event.start, event.end, event.shot) for event in cut.events]
+        names = {shot.shot: " ".join(shot.action.split()) if shot.is_card else shot.shot for shot in film.all_shots}
+        return [Chapter(event.start, event.end, names[event.shot]) for event in cut.events]
     spans = [(scene, events[scene.shots[0].shot], events[scene.shots[-1].shot]) for scene in film.scenes]
     return [Chapter(first.start, last.end, f"{scene.scene} {scene.heading}".strip()) for scene, first, last in spans]

@@ -81,6 +81,7 @@ def check_compatibility(
     return [
         _compatibility(shot, name, request_or_error(shot, service))
         for shot in film.all_shots
+        if not shot.is_card
         for name, service in services.items()
     ]
 

@@ -32,6 +32,8 @@ def draft_of(film: Storyboard) -> Storyboard:
 
 
 def _drafted(shot: Shot, draft: Draft) -> Shot:
+    if shot.is_card:
+        return shot
     changed: dict[str, Any] = {"model": draft.model} if draft.model else {}
     # It is of what the shot says: few models edit a take, or go on from more than its last frame.
     changed["edit"] = None

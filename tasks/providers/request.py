@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from storyreel.specs.frozen import Frozen, Trusted
+from storyreel.specs.language.titles import Card, Credits, Lettering
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 
@@ -63,6 +64,23 @@ COLOURS = 2 * HUES
 """How many colours a board has for people: each hue in two shades."""
 
 
+class WrittenCard(Frozen):
+    """A card or credits, and their lettering, without the name of its font's file."""
+
+    card: Card | None = None
+    credits: Credits | None = None
+    lettering: Lettering
+    drawing: int
+    """Number of the way in which they are drawn."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that is drawn."""
+        if self.credits:
+            return tuple(text for entry in self.credits.entries for text in (entry.role, *entry.names))
+        return (self.card.text, self.card.line) if self.card else ()
+
+
 class Board(Frozen):
     """The content of an animatic: a shot's slate, text and timing. Only requests to the animatic have one."""
 
@@ -99,10 +117,17 @@ class Board(Frozen):
     """The engine that speaks the dialogue, with its version; empty if tones stand for it."""
     language: str = ""
     """The language of what it speaks, as `en`; empty if it is not known."""
+    written: WrittenCard | None = None
+    """The card or credits that fill the picture, and are all that is drawn; None of any other shot. Its slate is not in
+    the key then."""
+    display_font: str = ""
+    """The absolute path of the font of its card, or empty. Not in the key, its digest is in `lettering`."""
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Every text that is drawn."""
+        if self.written:
+            return self.written.texts
         spoken = (text for who, line in self.dialogue for text in (who.upper(), line))
         seen = (name.upper() for name, _ in self.cast)
         others = filter(None, (self.angle.upper(), self.lens.upper(), *seen))
@@ -233,12 +258,18 @@ class Request(Trusted):
             if not form[name]:
                 del form[name]
         if self.board:
-            for name in ("font", *(name for name in _ADDED_TO_BOARD if not form["board"][name])):
+            of_card = ("slate",) if self.board.written else ()
+            for name in (
+                "font",
+                "display_font",
+                *of_card,
+                *(name for name in _ADDED_TO_BOARD if not form["board"][name]),
+            ):
                 del form["board"][name]
         return _CANONICAL.encode(form)
 
 
-_ADDED_TO_BOARD = ("lettering", "missing", *_BESIDE_PICTURES)
+_ADDED_TO_BOARD = ("lettering", "missing", "written", *_BESIDE_PICTURES)
 _ADDED_LATER = (
     *("last_frame", "first_clip", "edited", "audio", "sound", "expand_prompt", "watermark"),
     *("voice", "language", "delivery"),

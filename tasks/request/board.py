@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of
+from storyreel.specs.language.titles import Card, Credits
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.check import FREE
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.plain import is_plain, needs_shaping
-from storyreel.tasks.providers.request import COLOURS, HUES, Board
+from storyreel.tasks.providers.request import COLOURS, HUES, Board, WrittenCard
 from storyreel.tasks.request.prompt import fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _DRAWING = "2"
 """Increased when letters beyond DejaVu Sans are drawn in another way."""
+_CARD_DRAWING = 1
+"""Increased when cards and credits are drawn in another way."""
 _MOST_LETTERS = 12
 _MOST_SHOTS = 4
 
@@ -38,6 +41,11 @@ def own_font(film: Storyboard, environment: Mapping[str, str] = os.environ) -> P
     if film.format.font:
         return Path(film.resolve(film.format.font))
     return Settings.read(environment).font
+
+
+def display_font(film: Storyboard) -> Path | None:
+    """The font file that a film's lettering names; None if it names none."""
+    return Path(film.resolve(film.lettering.font)) if film.lettering.font else None
 
 
 def board_of(
@@ -50,6 +58,8 @@ def board_of(
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
         board = _of_sheet(film, shot, font)
         seen: tuple[str, ...] = (shot.of,) if shot.of in film.cast else ()
+    elif shot.is_card:
+        board, seen = _of_card(film, shot, frames, font), ()
     else:
         board = _of_shot(film, shot, frames, font)
         seen = shot.cast
@@ -57,10 +67,11 @@ def board_of(
         colours = cast_colours(tuple(film.cast))
         board = board.model_copy(update={"cast": tuple((film.names[key], colours[key]) for key in seen)})
     try:
-        letters = _letters(board.texts, font, digest)
+        letters = _letters(board.texts, font, display_font(film) if shot.is_card else None, digest)
     except (MediaError, OSError) as error:
         message, hint = (error.message, error.hint) if isinstance(error, MediaError) else (str(error), "")
-        raise Unsupported("action", message, hint, ("format", "font")) from error
+        section = "lettering" if shot.is_card and film.lettering.font else "format"
+        raise Unsupported("action", message, hint, (section, "font")) from error
     return board.model_copy(update=letters) if letters else board
 
 
@@ -121,6 +132,36 @@ def _are_unlike(one: int, other: int) -> bool:
     return 1 < apart < HUES - 1
 
 
+def _of_card(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Board:
+    """Nothing of the film but the lettering is in it: the same words are one card wherever they are shown."""
+    own = film.lettering
+    words: Card | Credits | None = shot.card or shot.credits
+    style, colour = (words.style, words.colour) if words else (None, None)
+    lettering = own.model_copy(update={"style": style or own.style, "colour": colour or own.colour, "font": None})
+    bare = {"style": None, "colour": None}
+    written = WrittenCard(
+        card=shot.card.model_copy(update=bare) if shot.card else None,
+        credits=shot.credits.model_copy(update=bare) if shot.credits else None,
+        lettering=lettering,
+        drawing=_CARD_DRAWING,
+    )
+    return Board(
+        film="",
+        scene="",
+        slate=shot.shot,
+        size="",
+        camera="static",
+        action="",
+        dialogue=(),
+        place="",
+        frames=frames,
+        rate=film.format.fps,
+        font=str(font or ""),
+        written=written,
+        display_font=str(display_font(film) or ""),
+    )
+
+
 def _of_sheet(film: Storyboard, sheet: PictureShot, font: Path | None) -> Board:
     """Nothing of the film is in it, as nothing of it is in a sheet that is bought."""
     noun = film.cast.get(sheet.of) or film.locations[sheet.of]
@@ -139,24 +180,24 @@ def _of_sheet(film: Storyboard, sheet: PictureShot, font: Path | None) -> Board:
     )
 
 
-def _letters(texts: Iterable[str], font: Path | None, digest: FileDigest) -> dict[str, object]:
+def _letters(texts: Iterable[str], font: Path | None, display: Path | None, digest: FileDigest) -> dict[str, object]:
     """The board's `lettering` and `missing`; nothing if all letters are in DejaVu Sans, from left to right.
 
     Which of several fonts draws a letter is not in them: a film has the same keys on every machine that has its
     letters, and is drawn anew where one was missing.
     """
-    special = [text for text in texts if not is_plain(text)]
-    if not (font or special):
+    special, chosen = [text for text in texts if not is_plain(text)], [file for file in (display, font) if file]
+    if not (chosen or special):
         return {}
     # Imported late: with plain texts alone neither fonts nor Pillow are needed.
     from storyreel.tasks.media.text.bidi import has_right_to_left
     from storyreel.tasks.media.text.layout import missing_letters, only_dejavu
     from storyreel.tasks.media.text.typefaces import Fonts
 
-    if not font and all(only_dejavu(text) and not has_right_to_left(text) for text in special):
+    if not chosen and all(only_dejavu(text) and not has_right_to_left(text) for text in special):
         return {}
-    missing = sorted({letter for text in special for letter in missing_letters(text, Fonts(own=font))})
-    return {"lettering": f"{_DRAWING} {digest(font)}" if font else _DRAWING, "missing": tuple(missing)}
+    missing = sorted({letter for text in special for letter in missing_letters(text, Fonts(own=font, display=display))})
+    return {"lettering": " ".join([_DRAWING, *map(digest, chosen)]), "missing": tuple(missing)}
 
 
 def film_warnings(film: Storyboard) -> Iterator[str]:
@@ -171,15 +212,31 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
             board = board_of(film, shot, 1, font, lambda _: "", has_picture=has_picture)
         except Unsupported as broken:
             raise StoryboardError([Problem(film.where(*broken.at), broken.message, broken.hint)]) from broken
-        drawn[shot.shot] = board.texts if FREE in shot.services and board.lettering else (film.title, shot.shot)
+        is_drawn = FREE in shot.services and board.lettering and not board.written
+        drawn[shot.shot] = board.texts if is_drawn else (film.title, shot.shot)
     yield from letter_warnings(drawn, font)
+    yield from words_warnings(film, font)
 
 
-def letter_warnings(texts: Mapping[str, Iterable[str]], font: Path | None) -> Iterator[str]:
+def words_warnings(film: Storyboard, font: Path | None) -> Iterator[str]:
+    """What `letter_warnings` has to say of the titles, cards, credits and burnt-in subtitles of a film."""
+    texts = {"the titles": [text for words in film.titles for text in (words.text, words.line)]}
+    for shot in film.all_shots:
+        texts[shot.shot] = [text for words in shot.titles for text in (words.text, words.line)]
+        if shot.is_card:
+            texts[shot.shot] += _of_card(film, shot, 1, None).texts
+        if film.burnt_in_language:
+            texts[shot.shot] += [line.line for line in shot.dialogue] + [line.line for line in shot.narration]
+    yield from letter_warnings(texts, font, display_font(film))
+
+
+def letter_warnings(
+    texts: Mapping[str, Iterable[str]], font: Path | None, display: Path | None = None
+) -> Iterator[str]:
     """A sentence about letters that no font has, and one about letters that cannot be joined.
 
-    `texts` are those that are drawn, by the slates of their shots; `font` is the user's own. Raises MediaError if it is
-    broken.
+    `texts` are those that are drawn, by the slates of their shots; `font` is the user's own, `display` that of titles,
+    which comes before it. Raises MediaError if one is broken.
     """
     special_texts = {slate: [text for text in drawn if not is_plain(text)] for slate, drawn in texts.items()}
     if not any(special_texts.values()):
@@ -188,7 +245,7 @@ def letter_warnings(texts: Mapping[str, Iterable[str]], font: Path | None) -> It
     from storyreel.tasks.media.text.layout import has_raqm, missing_letters
     from storyreel.tasks.media.text.typefaces import Fonts, remedy
 
-    fonts = Fonts(own=font)
+    fonts = Fonts(own=font, display=display)
     missing: dict[str, None] = {}
     without: list[str] = []
     unjoined: list[str] = []

@@ -240,7 +240,7 @@ def _made(take: PlannedTake) -> str:
 
 
 def _from(take: PlannedTake) -> str:
-    return _maker(take.request.provider, take.request.model)
+    return take.chosen.maker if take.chosen.is_card else _maker(take.request.provider, take.request.model)
 
 
 @cache
@@ -278,7 +278,7 @@ def _made_beside(plan: Plan, take: PlannedTake) -> str:
 _COLUMNS = (
     _Column("take", lambda take: f"{take.shot} take {take.take}"),
     _Column("from", _from),
-    _Column("mode", lambda take: take.request.mode.value.removesuffix("-to-video")),
+    _Column("mode", lambda take: "–" if take.chosen.is_card else take.request.mode.value.removesuffix("-to-video")),
     _Column("cut", _cut, "right"),
     _Column("made", _made, "right"),
     _Column("price", _price, "right"),

@@ -106,7 +106,8 @@ class TakeBuilder:
         # Of lines that are not selected only what costs nothing is made.
         kept = [take for take in takes if take.kind == "speech" and (is_wanted(take) or take.chosen.is_free)]
         for shot in self._shots:
-            wanted = list(filter(is_wanted, by_shot[shot.shot]))
+            # A card is what it is, whether it is selected or not.
+            wanted = by_shot[shot.shot] if shot.is_card else list(filter(is_wanted, by_shot[shot.shot]))
             if isinstance(shot, PictureShot):
                 if not wanted:
                     continue
@@ -183,6 +184,8 @@ class TakeBuilder:
     def _services_of(self, shot: Shot, provider: str | None) -> Sequence[str]:
         """The services that are asked for a shot. Who makes the stills may be written for them alone; an animatic uses
         those that were bought."""
+        if shot.is_card:
+            return shot.services
         if isinstance(shot, PictureShot) and (shot.stills.services or provider == STAND_IN):
             return shot.services
         return (provider,) if provider else shot.services

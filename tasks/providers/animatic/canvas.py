@@ -51,7 +51,8 @@ class Canvas(Frozen):
 
 def canvas_of(request: Request, board: Board) -> Canvas:
     """The canvas of a request, with the fonts of its board."""
-    fonts = Fonts(own=Path(board.font) if board.font else None)
+    own, display = (Path(file) if file else None for file in (board.font, board.display_font))
+    fonts = Fonts(own=own, display=display)
     return Canvas(width=request.width, height=request.height, fonts=fonts)
 
 

@@ -11,12 +11,13 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
-from storyreel.tasks.providers.request import Board, Request
+from storyreel.tasks.providers.request import Board, Request, WrittenCard
 from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.storage.files import replacing
 from storyreel.tasks.threads import in_threads
 
 if TYPE_CHECKING:
+    from storyreel.tasks.media.house_format import HouseFormat
     from storyreel.tasks.media.text.typefaces import Fonts
     from storyreel.tasks.progress import Progress
 
@@ -104,6 +105,8 @@ class Animatic(Provider):
         from storyreel.tasks.providers.animatic.page import lay_out
 
         board = _board(request)
+        if board.written:
+            return False
         try:
             picture = await in_thread(lambda _: end_of(lay_out(request, board), board))
             await in_thread(lambda _: check_planned(each for _, each in request.attachments))
@@ -123,9 +126,25 @@ async def _draw_clip(request: Request, board: Board, into: Path, progress: Progr
     from storyreel.tasks.providers.animatic.page import lay_out
 
     house = HouseFormat(width=request.width, height=request.height, rate=board.rate)
+    if board.written:
+        await _draw_card(board.written, request, board, house, into, progress)
+        return
     page = await in_thread(lambda _: lay_out(request, board))
     _check_letters(board, page.canvas.fonts)
     output = await in_thread(lambda _: clip_of(page, board, house, into.parent, into))
+    await run(output, frames=board.frames, progress=progress)
+
+
+async def _draw_card(
+    written: WrittenCard, request: Request, board: Board, house: HouseFormat, into: Path, progress: Progress
+) -> None:
+    from storyreel.tasks.media.ffmpeg import in_thread, run
+    from storyreel.tasks.providers.animatic.canvas import canvas_of
+    from storyreel.tasks.providers.animatic.cards import card_clip_of
+
+    fonts = canvas_of(request, board).fonts
+    _check_letters(board, fonts)
+    output = await in_thread(lambda _: card_clip_of(written, board, fonts, house, into.parent, into))
     await run(output, frames=board.frames, progress=progress)
 
 
