@@ -96,12 +96,8 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
 
 
 def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:
-    """The board's `voice` and `language`, if its dialogue is neither recorded nor spoken by a take of its own.
-
-    Raises SettingsError.
-    """
-    is_spoken = shot.recordings or (film.speech and film.speech.dialogue) or shot.native_audio == "drop"
-    if not shot.dialogue or is_spoken or isinstance(shot, PictureShot):
+    """The board's `voice` and `language`, if its dialogue is heard and not recorded. Raises SettingsError."""
+    if not shot.dialogue or shot.recordings or shot.native_audio == "drop" or isinstance(shot, PictureShot):
         return {}
     from storyreel.tasks.providers.animatic.voice.engine import engine
 

@@ -15,7 +15,7 @@ from storyreel.flows.planning.takes.lookups import Verdicts
 from storyreel.flows.planning.takes.pictures import STAND_IN, used_take
 from storyreel.flows.planning.takes.shot import ShotPlanner
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
-from storyreel.specs.derived.lines import Lengths, estimated_seconds, heard_over, lines_of, lines_of_shot
+from storyreel.specs.derived.lines import Lengths, estimated_seconds, heard_over, lines_of, lines_of_shot, name_of
 from storyreel.specs.derived.speech import LineShot, lines_to_speak, path_of_line, path_of_voice
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
@@ -97,7 +97,9 @@ def plan_speech(film: Storyboard, history: History, prices: PriceList, provider:
     lines = list(lines_to_speak(film))
     planner = ShotPlanner(film, {}, prices, has_bucket=history.has_bucket, is_draft=False)
     asked, warnings = _asked(film, lines, planner, history)
-    guides = {line.shot: guide_voice(line, planner) for line in lines if provider == STAND_IN or line.shot not in asked}
+    guides = {
+        line.shot: guide_voice(film, line, planner) for line in lines if provider == STAND_IN or line.shot not in asked
+    }
     by_line = [(asked.get(line.shot, []), guides.get(line.shot, [])) for line in lines]
     flat = [take for own, guide in by_line for take in (*own, *guide)]
     stated = iter(with_states(flat, film.title, history))
@@ -134,11 +136,16 @@ def _fetched_again(take: PlannedTake) -> PlannedTake:
     return take.model_copy(update={"chosen": take.chosen.model_copy(update={"state": state, "reason": reason})})
 
 
-def guide_voice(line: LineShot, planner: ShotPlanner) -> list[PlannedTake]:
-    """The take of a line by the guide voice of this machine; none of dialogue, which is heard in the drawings."""
+def guide_voice(film: Storyboard, line: LineShot, planner: ShotPlanner) -> list[PlannedTake]:
+    """The take of a line by the guide voice of this machine; none of dialogue, which is heard in the drawings.
+
+    By their name each speaker has the voice that they have there.
+    """
     if line.line.kind == "dialogue" or speech_model(load(STAND_IN), None) is None:
         return []
-    return planner.speech(line.model_copy(update={"provider": STAND_IN, "model": None, "voice": None, "takes": 1}))
+    own = line.voice if line.services == (STAND_IN,) else None
+    voice = own or name_of(film, line.line) or None
+    return planner.speech(line.model_copy(update={"provider": STAND_IN, "model": None, "voice": voice, "takes": 1}))
 
 
 def _bought(takes: Sequence[PlannedTake]) -> list[PlannedTake]:
