@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from storyreel.testing.emulated import EmulatedService, Work
 from storyreel.testing.faults import Call
-from storyreel.testing.footage import footage, still
+from storyreel.testing.footage import footage, speech, still
 from storyreel.testing.wire import HttpRequest, Reply
 
 KEY = "sk-emulator"
@@ -39,6 +39,8 @@ class RecordedAnswers:
     finished: object
     finished_picture: object = None
     """To a look at a task that has made a picture, if its form is another one than that of `finished`."""
+    spoken: object = None
+    """To an order of a model that answers with the speech itself: `{task}` is its id, `{clip}` the link."""
     failed: object
     """To a look at a task that has failed for good."""
     error: object
@@ -82,7 +84,7 @@ class RecordedService(EmulatedService):
 
     A task waits at the first look, runs at the second, and is finished at the third; `looks` are the kinds of these
     answers. All clips are the same: `clip`, or 5 seconds of 1280 × 720. An order makes a picture of 1920 × 1080 if its
-    address or body names one of `picture_models`.
+    address or body names one of `picture_models`, and is answered with speech if it names one of `speech_models`.
     """
 
     def __init__(
@@ -93,10 +95,11 @@ class RecordedService(EmulatedService):
         looks: tuple[str, ...] = ("queued", "running", "finished"),
         clip: bytes = b"",
         picture_models: Iterable[str] = (),
+        speech_models: Iterable[str] = (),
     ) -> None:
         super().__init__(time.time)
         self.answers, self.objects, self.looks = answers, objects, looks
-        self.content, self.picture_models = clip, tuple(picture_models)
+        self.content, self.picture_models, self.speech_models = clip, tuple(picture_models), tuple(speech_models)
         self.accepted: list[str] = []
         """The ids of the tasks that were made."""
         self._pictures: set[str] = set()
@@ -122,7 +125,11 @@ class RecordedService(EmulatedService):
                 return Reply(400, self.answers.written("error", message=complaint), _JSON)
             task = next(self._ids)
             self.accepted.append(task)
-            if any(model in f"{request.path} {request.body.decode()}" for model in self.picture_models):
+            told = f"{request.path} {request.body.decode()}"
+            if any(model in told for model in self.speech_models):
+                link = f"{self.results_url}/{task}.wav"
+                return Reply(200, self.answers.written("spoken", task=task, clip=link), _JSON)
+            if any(model in told for model in self.picture_models):
                 self._pictures.add(task)
             return Reply(200, self.answers.written("accepted", task=task), _JSON)
 
@@ -160,6 +167,8 @@ class RecordedService(EmulatedService):
     def clip(self, request: HttpRequest) -> Reply:
         if request.path.endswith(".png"):
             return Reply(200, still(1920, 1080, request.path), (("content-type", "image/png"),))
+        if request.path.endswith(".wav"):
+            return Reply(200, speech("A lamp is lit.", "Ann", request.path), (("content-type", "audio/wav"),))
         return Reply(200, self.content or footage(5, 1280, 720, request.path), (("content-type", "video/mp4"),))
 
     def error_reply(self, status: int) -> Reply:

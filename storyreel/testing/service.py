@@ -56,7 +56,8 @@ class HostedService:
     def emulated(self, **settings: Any) -> EmulatedService:
         """An emulator of it; without `settings`, a task is finished at the first look."""
         pictures = [one.model for one in self.capabilities if one.mode is Mode.STILL]
-        usual: dict[str, Any] = {"looks": ("finished",), "picture_models": pictures}
+        at_once = [one.model for one in self.capabilities if one.answers_at_once]
+        usual: dict[str, Any] = {"looks": ("finished",), "picture_models": pictures, "speech_models": at_once}
         return RecordedService(self.answers, objects=self.objects, **usual | settings)
 
     def environment(self, base_url: str, key: str = KEY, **more: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The services that make clips and pictures, one module each, behind one interface (`provider`); found by the entry
-points `storyreel.providers`. In comes a `request` that the service's `capability` allows; out go a clip or a picture,
-its cost, and `errors` that say what to do next. `hosted` is the base of the services on the network, `http` its
-connection, `animatic` the service that draws on this machine. Imports `specs`, `media` and `bucket`, and never the
-ledger.
+"""The services that make clips, pictures and speech, one module each, behind one interface (`provider`); found by the
+entry points `storyreel.providers`. In comes a `request` that the service's `capability` allows; out go a clip, a
+picture or a sound, its cost, and `errors` that say what to do next. `hosted` is the base of the services on the
+network, `http` its connection, `animatic` the service that draws on this machine. Imports `specs`, `media` and
+`bucket`, and never the ledger.
 """
 
 from __future__ import annotations

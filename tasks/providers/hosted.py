@@ -26,7 +26,7 @@ from storyreel.tasks.providers.errors import (
     Transient,
 )
 from storyreel.tasks.providers.http.response import id_at, shortened
-from storyreel.tasks.providers.models import find_capability, models_of
+from storyreel.tasks.providers.models import answers_at_once, find_capability, models_of
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
@@ -120,8 +120,11 @@ class HostedProvider(Provider):
         urls = await self._attachment_urls(request)
         headers = self.order_headers(request, urls)
         path, body = self.submit_path(request), self.body(request, urls)
+        is_all = answers_at_once(type(self), request.model, request.mode, self._models)
         try:
-            answer = await self._client.post_once(path, body, headers, id_header=self.id_header)
+            # Where the answer is the product, a header that names the order is not enough.
+            id_header = "" if is_all else self.id_header
+            answer = await self._client.post_once(path, body, headers, id_header=id_header)
         except Ambiguous as error:
             if not error.task:
                 raise
@@ -134,6 +137,8 @@ class HostedProvider(Provider):
         if not submission.task:
             said = self.answers.message_in(answer)
             raise self._unread(answer, f"without a task: {shortened(said)}" if said else "without a task")
+        if is_all and not (submission.answer and submission.answer.clip_url):
+            raise self._unread(answer, "without the product")
         return submission
 
     def _unread(self, answer: Any, how: str) -> Ambiguous:
@@ -294,7 +299,8 @@ class HostedProvider(Provider):
         """The body of an order, as JSON. Pure: `explain` shows it with other URLs."""
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        """The task in the response to an order; its id is empty if the response names none."""
+        """The task in the response to an order; its id is empty if the response names none. Where a model answers at
+        once, with the product as `answer`."""
         return Submission(task=self.answers.task_in(answer))
 
     @abstractmethod

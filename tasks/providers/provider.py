@@ -1,4 +1,4 @@
-"""The interface of a service that makes clips and pictures."""
+"""The interface of a service that makes clips, pictures or speech."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class PublishedPrices(Frozen):
 
 
 class Provider(ABC):
-    """A service that makes clips or pictures. An async context manager, one for all takes of a run."""
+    """A service that makes clips, pictures or speech. An async context manager, one for all takes of a run."""
 
     name: ClassVar[str]
     models: ClassVar[Mapping[str, Model]]

@@ -152,6 +152,54 @@ class SellsPicturesByTheSecond(WithPictures):
     }
 
 
+SPEECH = Capability(
+    mode=Mode.SPEECH, model="lumen-voice", first_frame=False, speakers=("Ann", "Ben"), languages=("en", "fr"),
+    delivery=True, prompt_length=300, answers_at_once=True,
+)  # fmt: skip
+
+
+class WithSpeech(Lumen, ABC):
+    """No mistake: it speaks beside its clips, and answers with the sound."""
+
+    name = "lumen"
+    models: ClassVar = {"lumen-1": Model(modes=Lumen.capabilities), "lumen-voice": model_of(SPEECH)}
+
+    def body(self, request: Request, urls: Any) -> dict[str, Any]:
+        if request.mode is not Mode.SPEECH:
+            return super().body(request, urls)
+        spoken = {"voice": request.voice, "language": request.language, "how": request.delivery}
+        return {"model": request.model, "text": request.prompt, **spoken}
+
+    def read_submission(self, answer: Any, request: Request) -> Submission:
+        accepted = super().read_submission(answer, request)
+        if request.mode is not Mode.SPEECH:
+            return accepted
+        status = TaskStatus(state="finished", clip_url=answer.get("sound", ""))
+        return accepted.model_copy(update={"answer": status})
+
+
+class SpeaksWithOneVoice(WithSpeech):
+    name = "lumen"
+
+    def body(self, request: Request, urls: Any) -> dict[str, Any]:
+        return {**super().body(request, urls), "voice": "Ann"}
+
+
+class GivesNoSound(WithSpeech):
+    name = "lumen"
+    read_submission = Lumen.read_submission
+
+
+class AsksAgainForTheSound(WithSpeech):
+    name = "lumen"
+
+    async def submit(self, request: Request) -> Submission:
+        try:
+            return await super().submit(request)
+        except Ambiguous:
+            return await super().submit(request)
+
+
 FOUND: dict[type[Lumen], str] = {
     OrdersAgain: "test_an_order_that_meets_an_error_is_ambiguous_and_sent_once",
     CallsTroubleARefusal: "test_an_order_that_meets_an_error_is_ambiguous_and_sent_once",
@@ -169,13 +217,18 @@ FOUND: dict[type[Lumen], str] = {
     FindsNoPicture: "test_a_take_is_ordered_once_polled_and_downloaded",
     ForgetsTheSheets: "test_what_it_promises_can_be_ordered",
     SellsPicturesByTheSecond: "test_what_it_promises_makes_sense",
+    SpeaksWithOneVoice: "test_another_length_shape_or_prompt_is_another_order",
+    GivesNoSound: "test_the_answer_has_the_product_and_an_id",
+    AsksAgainForTheSound: "test_a_lost_answer_is_ambiguous_and_the_order_sent_once",
 }
 
 
 def tests_of(adapter: type[Lumen], *found: str) -> type:
     """The one test of the contract that finds the mistake."""
     picture = {"id": "{task}", "state": "ready", "picture": "{clip}"}
-    answers = replace(ANSWERS, finished_picture=picture) if issubclass(adapter, WithPictures) else ANSWERS
+    spoken = {"id": "{task}", "sound": "{clip}"}
+    more = {WithPictures: {"finished_picture": picture}, WithSpeech: {"spoken": spoken}}
+    answers = replace(ANSWERS, **next((its for kind, its in more.items() if issubclass(adapter, kind)), {}))
 
     @pytest.fixture
     def service(self: object) -> HostedService:
@@ -186,4 +239,5 @@ def tests_of(adapter: type[Lumen], *found: str) -> type:
 
 
 globals().update({f"Test{adapter.__name__}": tests_of(adapter, found) for adapter, found in FOUND.items()})
-TestWithPictures = tests_of(WithPictures, *list(FOUND.values())[-3:])
+TestWithPictures = tests_of(WithPictures, *list(FOUND.values())[-6:-3])
+TestWithSpeech = tests_of(WithSpeech, "test_a_take_is_ordered_once_polled_and_downloaded", *list(FOUND.values())[-3:])

@@ -103,3 +103,17 @@ def test_the_package_writes_orders_of_later_models_as_the_adapter_does(service: 
         sent["input"] = {name: value for name, value in sent["input"].items() if name not in own}
         assert sent == body
     assert len(service.accepted) == len(WAN_3) + len(HORSE)
+
+
+def test_the_package_speaks_a_line(service: Dashscope) -> None:
+    import dashscope
+
+    reply = dashscope.MultiModalConversation.call(
+        model="qwen3-tts-flash", text="海上の灯り", voice="Cherry", language_type="Japanese"
+    )
+    assert (reply.status_code, reply.output.finish_reason, reply.usage.characters) == (200, "stop", 8)
+    with av.open(io.BytesIO(httpx.get(reply.output.audio["url"]).content), "r") as container:
+        (sound,) = container.streams.audio
+        assert (sound.codec_context.sample_rate, sound.codec_context.channels) == (24_000, 1)
+    refused = dashscope.MultiModalConversation.call(model="qwen3-tts-flash", text="Rain.", voice="Cherri")
+    assert (refused.status_code, refused.code) == (400, "InvalidParameter") and len(service.accepted) == 1
