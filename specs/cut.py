@@ -33,6 +33,15 @@ class Event:
     fade_in: int = 0
     """Own frames that come up from black, from the first."""
     fade_out: int = 0
+    source: int | None = None
+    """The frame of its take with which it begins; None if that is chosen by the handles that it needs."""
+    of_take: int | None = None
+    """Frames that its take must have beside handles, where that is not its length in the cut."""
+
+    @property
+    def take_frames(self) -> int:
+        """Frames that its take must have beside handles, whatever the cut uses of them."""
+        return self.frames if self.of_take is None else self.of_take
 
     @property
     def end(self) -> int:
@@ -153,10 +162,12 @@ def _build(storyboard: Storyboard, spoken: Mapping[str, int]) -> tuple[tuple[Eve
         following = shots[number + 1] if number + 1 < len(shots) else None
         fade_in, dissolve_in = _head(shot.transition, transitions[number], number == 0)
         fade_out, dissolve_out = _tail(following.transition, transitions[number + 1]) if following else (ending, 0)
-        event = Event(shot.shot, start, frames, dissolve_in, dissolve_out, fade_in, fade_out)
+        source, used = _used(storyboard, shot, frames, found)
+        of_take = frames if shot.use else None
+        event = Event(shot.shot, start, used, dissolve_in, dissolve_out, fade_in, fade_out, source, of_take)
         found += _too_short(storyboard, event, following)
         events.append(event)
-        start += frames
+        start += used
     if shots[0].transition.type == "dissolve":
         where = storyboard.where_shot(shots[0].shot, "transition")
         problem = Problem(where, "the first shot has nothing to dissolve from", "write `transition: fade`")
@@ -175,13 +186,25 @@ def edit_points(event: Event, available: int, anchor: Anchor, given: int = 0) ->
     if available < 1:
         raise ValueError(f"the take of shot {event.shot} has no frames")
     given = min(given, available - 1)
+    if event.source is not None:
+        return _points(event, available, min(given + event.source, available - 1))
     spare = max(0, available - given - event.frames)
     tail = min(event.tail, spare) if anchor != "last" else 0
     head = min(event.head, spare - tail if anchor != "first" else given)
     first = max(0, available - event.frames - head) if anchor == "last" else 0
     if anchor == "first":
         first = given - head
-    used = min(head + event.frames + tail, available - first)
+    return _edit(event, first, head, min(head + event.frames + tail, available - first))
+
+
+def _points(event: Event, available: int, start: int) -> EditPoints:
+    """The edit points of an event whose first frame in the cut is frame `start` of its take."""
+    head = min(event.head, start)
+    return _edit(event, start - head, head, min(head + event.frames + event.tail, available - start + head))
+
+
+def _edit(event: Event, first: int, head: int, used: int) -> EditPoints:
+    """The edit points with so many `used` frames from frame `first`, of which `head` are handles."""
     return EditPoints(
         first=first,
         frames=used,
@@ -224,6 +247,20 @@ def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> 
         "make the shot longer or the transitions shorter",
     )
     yield CutProblem(frozenset({event.shot, written_in}), problem)
+
+
+def _used(storyboard: Storyboard, shot: Shot, frames: int, found: list[CutProblem]) -> tuple[int | None, int]:
+    """The frame of its take with which a shot of `frames` begins, and its length in the cut."""
+    if shot.use is None:
+        return None, frames
+    begin = shot.use.from_
+    try:
+        source = begin.frames(storyboard.format.fps)
+    except ValueError as error:
+        found.append(CutProblem(frozenset({shot.shot}), Problem(storyboard.where_shot(shot.shot, "use"), str(error))))
+        source = 0
+    length = shot.use.length
+    return source, _frames(storyboard, length, "use", shot.shot, found) if length else frames
 
 
 def _transition_frames(

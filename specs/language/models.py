@@ -248,6 +248,23 @@ class TakeEdit(StoryboardModel):
     """`origin` keeps the sound of the take; `auto` leaves it to the service whether there is a new one."""
 
 
+class UsedPart(StoryboardModel):
+    """The part of a take that the cut shows. The take is made as the shot's `duration` says, whatever is used of it."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    from_: Duration = Field(Duration("0f"), alias="from")
+    """The time of the take with which the shot begins in the cut."""
+    length: Duration | None = None
+    """Its length in the cut; the shot's `duration` when left out."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> UsedPart:
+        if not self.model_fields_set:
+            raise ValueError("it says nothing of a part; write `from`, `length` or both")
+        return self
+
+
 class Dialogue(StoryboardModel):
     """One spoken line, written `{mira: "Who's there?", delivery: whispered, sound: lines/1A.wav}`.
 

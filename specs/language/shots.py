@@ -18,6 +18,7 @@ from storyreel.specs.language.models import (
     References,
     TakeEdit,
     Transition,
+    UsedPart,
 )
 from storyreel.specs.language.sound import Mix
 from storyreel.specs.language.speech import MOST_LINES, SPEECH, Narrations, ShotLength
@@ -149,6 +150,8 @@ class Shot(ShotDefaults):
 
     edit: TakeEdit | None = None
     """A change to a take of this shot or of another one, which makes one more take of this shot."""
+    use: UsedPart | None = None
+    """The part of its take that is in the cut; all that `duration` asks for when left out."""
     card: Card | None = None
     """Words alone, in the place of a picture; needs neither a slate nor an action."""
     credits: Credits | None = None

@@ -198,7 +198,7 @@ CARDS = ("card", "credits")
 NOT_OF_CARDS = frozenset({
     "action", "cast", "location", "references", "size", "camera", "first_frame", "last_frame", "still", "last_still",
     "stills", "native_audio", "mode", "provider", "providers", "model", "fallback_on_refusal", "takes", "circled",
-    "seed", "expand_prompt", "watermark", "timeout", "review", "continues", "edit",
+    "seed", "expand_prompt", "watermark", "timeout", "review", "continues", "edit", "use",
 })  # fmt: skip
 """The keys of a shot that say how a service makes it: a card is drawn on this machine, from its words alone."""
 

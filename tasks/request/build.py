@@ -234,10 +234,10 @@ def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capabil
     """Frames that a take must have, beside those that are given. Handles are included if they are free or the shot asks
     for them."""
     if capability.durations is not None and shot.handles == "hold":
-        return event.frames
+        return event.take_frames
     head = event.head if anchor != "first" else 0
     tail = event.tail if anchor != "last" else 0
-    return head + event.frames + tail
+    return head + event.take_frames + tail
 
 
 def _sold_seconds(

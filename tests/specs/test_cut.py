@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -131,6 +132,44 @@ def test_a_continued_frame_is_where_the_cut_is(event: Event, slack: int) -> None
     assert first.first == 0 and first.hold_head == event.head
     last = edit_points(event, available, "last")
     assert last.first + last.frames == available and last.hold_tail >= event.tail
+
+
+@given(_events, _slack, _anchors, st.integers(0, 300))
+def test_a_part_of_a_take_begins_where_the_shot_says_whatever_is_around_it(
+    event: Event, slack: int, anchor: Anchor, source: int
+) -> None:
+    available = max(1, event.frames + slack)
+    points = edit_points(replace(event, source=source, of_take=event.frames), available, anchor)
+    head = event.head - points.hold_head
+    assert points.first + head == min(source, available - 1)
+    assert points.total == event.with_handles
+    assert head == min(event.head, min(source, available - 1))
+    assert points.first + points.frames <= available and points.frames >= 1
+    if source + event.frames + event.tail <= available:
+        assert points.hold_tail == 0
+
+
+def test_a_shot_of_which_a_part_is_used_is_as_long_as_that_and_its_take_as_before() -> None:
+    shots = (
+        Shot.model_validate({"shot": "1A", "action": "x", "duration": "5s", "use": {"from": "12f", "length": "2s"}}),
+        Shot.model_validate({"shot": "1B", "action": "x", "duration": "4s", "use": {"from": "1s"}}),
+        Shot.model_validate({"shot": "1C", "action": "x", "duration": "3s", "use": {"length": "30f"}}),
+    )
+    film = Storyboard(storyboard=1, title="x", format=Format.model_validate({"fps": 24}), shots=shots)
+    cut = build_cut(film)
+    assert [(event.start, event.frames, event.source, event.take_frames) for event in cut.events] == [
+        (0, 48, 12, 120), (48, 96, 24, 96), (144, 30, 0, 72),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("use", "said"), [({"length": "0f"}, "less than one frame"), ({"from": "00:00:00:30"}, "names frame 30")]
+)
+def test_a_part_that_the_rate_does_not_have_is_told_at_its_place(use: dict[str, str], said: str) -> None:
+    shot = Shot.model_validate({"shot": "1A", "action": "x", "use": use})
+    film = Storyboard(storyboard=1, title="x", format=Format.model_validate({"fps": 24}), shots=(shot,))
+    with pytest.raises(StoryboardError, match=said):
+        build_cut(film)
 
 
 def test_a_take_without_frames_is_no_take() -> None:
