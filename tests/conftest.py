@@ -181,7 +181,7 @@ def back(bucket: str, s3: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What clips were encoded for, from now on."""
     runs: list[str] = []
-    for module in ("storyreel.tasks.join.conform", "storyreel.tasks.join.dissolve"):
+    for module in (f"storyreel.tasks.join.{kind}" for kind in ("conform", "dissolve", "overlay")):
         run = __import__(module, fromlist=["run"]).run
 
         async def counted(*arguments: Any, _of: str = module, _run: Any = run, **named: Any) -> Any:

@@ -76,12 +76,14 @@ async def test_a_page_of_the_contact_sheet_is_drawn_when_the_last_of_its_shots_i
     takes = ConformedTakes()
     plan: Any = SimpleNamespace(cut=CUT, format=SimpleNamespace(size=(128, 72)), title="F", name="F")
     sound: Any = SimpleNamespace(add=lambda *_: [])
-    overlays: Any = SimpleNamespace(begin=lambda *_: [], of=none)
+    lettered: list[str] = []
+    overlays: Any = SimpleNamespace(begin=lambda source, part, name: lettered.append(name) or [], of=none)
     parts = FilmParts(plan, takes, sound, overlays, tmp_path, Lane(1), STANDARD)  # type: ignore[arg-type]
     for shot, complete in (("S5", []), ("S0", []), ("S3", []), ("S1", []), ("S2", [0]), ("S4", [1])):
         takes.done.add(shot)
         drawn.clear()
         parts.prepare(take(shot))
+        assert lettered[-1] == f"words over {shot}", "words are laid over it while others are made"
         await asyncio.gather(*takes.begun.values())
         assert [number for number, _ in drawn] == complete, shot
     assert len(drawn[0][1]) == 2, "four on the first page"

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from PIL import Image
 
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
+from storyreel.tasks.join.mux import PictureRange
+from storyreel.tasks.join.overlay import lay_over, place_overlay, stretches
 from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.storage.bucket import Bucket
@@ -87,6 +90,20 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
     assert encoded == ["storyreel.tasks.join.dissolve"]
     assert made[0].picture_digest == made[1].picture_digest and made[1].picture.is_relative_to(other.folder)
     assert isinstance(made[1], DissolveClip) and probe(made[1].picture).frames == 6
+
+
+async def test_words_are_laid_over_once_for_all_hosts(
+    hosts: tuple[Host, Host], content: bytes, encoded: list[str], tmp_path: Path
+) -> None:
+    clip = await conform_clip(hosts[0].take(content), PART, TINY, keep_sound=False, into=tmp_path / "a", accept="")
+    words = place_overlay(Image.new("RGBA", (40, 20), "white"), (20, 20), (0, 5), (0, 0))
+    assert words
+    (stretch,) = stretches(clip, PictureRange(clip.picture, 0, clip.frames, 0), [words])
+    encoded.clear()
+    made = [await lay_over(stretch, TINY, host.folder / "house" / ("ef" * 32), shared=host.shared) for host in hosts]
+    assert encoded == ["storyreel.tasks.join.overlay"]
+    assert made[0].picture_digest == made[1].picture_digest
+    assert made[1].picture.is_relative_to(hosts[1].folder) and made[1].is_intact()
 
 
 @pytest.mark.parametrize("damage", ["picture", "record", "missing", "leads out"])
