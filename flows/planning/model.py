@@ -210,6 +210,8 @@ class Plan(Trusted):
     """What is heard in the whole film besides its clips, and how loud it is."""
     takes: tuple[PlannedTake, ...]
     """In the order of the film, the takes of a shot together."""
+    narration: str = ""
+    """What is heard over the picture, and when: a change of it changes the film and none of its takes."""
     heard: Mapping[str, Attachment] = MappingProxyType({})
     """The recordings and the speech that are there, by the slates of their lines; that of a whole shot by its slate."""
     longest_chain: int

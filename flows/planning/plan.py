@@ -87,6 +87,7 @@ def _plan(
         sound=PlannedSound.of(film),
         takes=tuple(builder.in_order(takes)),
         heard=builder.spoken.heard,
+        narration=builder.spoken.narration(film, builder.cut),
         longest_chain=max(chains.values()),
         expected_seconds=expected_seconds(takes, history),
         warnings=(

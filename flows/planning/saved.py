@@ -178,7 +178,11 @@ def _film(plan: Plan) -> dict[str, str]:
     grades = [f"{take.shot} {take.grading.facts}" for take in plan.clips if take.grading]
     sounds = plan.sound.facts()
     film = {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": sounds["music"]}
-    added = {"grade": ", ".join(dict.fromkeys(grades)), "words over the picture": plan.lettering} | sounds
+    added = {
+        "narration": plan.narration,
+        "grade": ", ".join(dict.fromkeys(grades)),
+        "words over the picture": plan.lettering,
+    } | sounds
     return film | {name: facts for name, facts in added.items() if facts}
 
 

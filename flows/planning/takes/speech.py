@@ -15,7 +15,16 @@ from storyreel.flows.planning.takes.lookups import Verdicts
 from storyreel.flows.planning.takes.pictures import STAND_IN, used_take
 from storyreel.flows.planning.takes.shot import ShotPlanner
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
-from storyreel.specs.derived.lines import Lengths, estimated_seconds, heard_over, lines_of, lines_of_shot, name_of
+from storyreel.specs.cut import Cut
+from storyreel.specs.derived.lines import (
+    Lengths,
+    estimated_seconds,
+    heard_over,
+    lines_of,
+    lines_of_shot,
+    name_of,
+    placed_lines,
+)
 from storyreel.specs.derived.speech import LineShot, lines_to_speak, path_of_line, path_of_voice
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
@@ -55,6 +64,15 @@ class Spoken(NamedTuple):
         found = tuple(one for one in all_ if one)
         is_spoken = any(one.digest.startswith(SPEECH) for one in found)
         return found if is_spoken and len(found) == len(slates) else ()
+
+    def narration(self, film: Storyboard, cut: Cut) -> str:
+        """Each line of narration with the frame that it begins with and what is heard of it; empty if there is none."""
+        if not any(shot.narration for shot in film.all_shots):
+            return ""
+        made = {**self.to_come, **self.heard}
+        placed = (one for one in placed_lines(film, cut, self.lengths) if one.line.kind == "narration")
+        sounds = ((one, made.get(one.line.slate)) for one in placed)
+        return ", ".join(f"{one.line.slate} {one.first_frame} {sound.digest if sound else ''}" for one, sound in sounds)
 
     def set_lengths(self, film: Storyboard) -> dict[str, ShotSpeech]:
         """What the length of each shot that lasts as long as its lines depends on, by its slate."""
