@@ -113,6 +113,9 @@ class Board(Frozen):
     """Lens, may be empty."""
     cast: tuple[tuple[str, int], ...] = ()
     """Who is seen, by name and number of colour, if there may be no picture to show; empty if there is one."""
+    over: Literal["", "titles", "subtitles"] = ""
+    """What the film lays over its pictures, for which their foot is left free. Subtitles stand for those that are drawn
+    here."""
     voice: str = ""
     """The engine that speaks the dialogue, with its version; empty if tones stand for it."""
     language: str = ""
@@ -141,7 +144,7 @@ class Board(Frozen):
         return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
 
 
-_BESIDE_PICTURES = ("angle", "lens", "cast", "voice", "language")
+_BESIDE_PICTURES = ("angle", "lens", "cast", "over", "voice", "language")
 
 
 class Request(Trusted):

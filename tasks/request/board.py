@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of
@@ -91,8 +91,15 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         frames=frames,
         rate=film.format.fps,
         font=str(font or ""),
+        over=_over(film),
         **_guide_voice(film, shot),
     )
+
+
+def _over(film: Storyboard) -> Literal["", "titles", "subtitles"]:
+    if film.burnt_in_language is not None:
+        return "subtitles"
+    return "titles" if film.has_titles else ""
 
 
 def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:

@@ -24,6 +24,10 @@ _SET_DETAIL = 0.63
 """Pixels of the empty set per frame pixel: it has only soft lines, and drawing it takes time."""
 
 
+_FREE_FOOT = 128
+"""Height that is left free for what the film lays over its pictures: two lines of a subtitle, or a lower third."""
+
+
 class Page(NamedTuple):
     """The content of a frame, the lowest layer first."""
 
@@ -48,7 +52,8 @@ def lay_out(request: Request, board: Board) -> Page:
     """
     canvas, palette = canvas_of(request, board), Palette.of(board)
     spoken = cues(board, canvas)
-    foot = canvas.safe.bottom - max((cue.height + canvas.px(18) for cue in spoken), default=0)
+    free = canvas.px(_FREE_FOOT) if board.over else 0
+    foot = canvas.safe.bottom - max(free, *(cue.height + canvas.px(18) for cue in spoken), 0)
     slate = shadowed(words.slate(board, request.take, canvas), canvas.px(3))
 
     view = end = None
