@@ -15,10 +15,12 @@ from storyreel.specs.derived.lines import spoken_frames
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.schema import generate
+from storyreel.specs.translations.file import read_translations
+from storyreel.specs.translations.status import status_of
 from storyreel.specs.yaml.tree import parse
 
 HOME = Path(storyreel.specs.__file__).parent.resolve()
-EXAMPLES = sorted((HOME / "examples").glob("*.yaml"))
+EXAMPLES = sorted(path for path in (HOME / "examples").glob("*.yaml") if "." not in path.stem)
 README = (HOME / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 SCHEMA = generate()
@@ -43,7 +45,7 @@ def _used(value: object) -> set[str]:
 
 
 def test_the_examples_are_known() -> None:
-    assert {path.stem for path in EXAMPLES} == {"hello", "the-keeper", "the-relief", "everything"}
+    assert {path.stem for path in EXAMPLES} == {"hello", "the-keeper", "the-relief", "the-long-light", "everything"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -74,6 +76,17 @@ def test_the_keeper_is_a_film() -> None:
     assert any(shot.transition.type == "dissolve" for shot in shots)
     assert any(shot.continues for shot in shots)
     assert read(HOME / "examples" / "the-keeper.yaml", {"weather": "fog"}).look.prompt != storyboard.look.prompt
+
+
+def test_the_long_light_is_a_finished_film_of_two_minutes() -> None:
+    film = read(HOME / "examples" / "the-long-light.yaml")
+    seconds = film.format.fps.seconds(build_cut(film, spoken_frames(film, {})).frames)
+    assert 100 <= seconds <= 140
+    status = status_of(film, read_translations(film))
+    assert film.languages[1:] == ("fr", "zh")
+    assert not any(status.missing.values()) and not status.stale
+    assert film.subtitles and film.subtitles.burn_in and film.sound and film.titles and len(film.music) == 3
+    assert {bool(shot.cast) for shot in film.all_shots} == {True, False}
 
 
 def test_everything_uses_every_key_of_the_language() -> None:
