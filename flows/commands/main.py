@@ -66,6 +66,11 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",
             only_looks=True,
         ),
+        "inspect": Listed(
+            "inspect",
+            "Show how brightness and colour differ between the shots of each scene, and propose grades. Changes "
+            "nothing.",
+        ),
         "providers": Listed(
             "services", "Show the services, what each can make and costs, and whether its key is set.", only_looks=True
         ),

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.grade import NEUTRAL_KELVIN, Grade
 from storyreel.tasks.media.grading.cube import Table, read_cube
+from storyreel.tasks.media.grading.transfer import MIDDLE_GREY, light_of, signal_of
 from storyreel.tasks.media.grading.white import LUMA, Triple, white_balance
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _VERSION = 1
 """Part of the keys of graded pictures; increased when they change and the grade does not show it."""
 
 _POINTS = 4096
-"""Of the tables that stand for the formulas of 1 and 2: between two of them they are straight within 2⁻¹⁶."""
-MIDDLE_GREY = 1.099 * 0.18**0.45 - 0.099
+"""Of the tables that stand for the formulas of 1 and 2: between two of them they are straight, which
+is a quarter of a step of 8 bits beside them where a steep one is cut off, and much less elsewhere."""
 
 Step = tuple[str, dict[str, str | float]]
 """A filter of ffmpeg and its options."""
@@ -88,8 +89,7 @@ class Grading(Frozen):
 
     def _corrected(self, gain: float, value: float) -> float:
         """White balance, exposure and contrast of one channel."""
-        light = min(1.0, gain * (value / 4.5 if value < 0.081 else ((value + 0.099) / 1.099) ** (1 / 0.45)))
-        signal = 4.5 * light if light < 0.018 else 1.099 * light**0.45 - 0.099
+        signal = signal_of(min(1.0, gain * light_of(value)))
         return MIDDLE_GREY + self.contrast * (signal - MIDDLE_GREY)
 
 

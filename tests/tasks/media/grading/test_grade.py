@@ -12,7 +12,8 @@ import pytest
 
 from storyreel.specs.language.grade import Grade
 from storyreel.tasks.media.binary import find_ffmpeg
-from storyreel.tasks.media.grading.grade import MIDDLE_GREY, Grading, graded
+from storyreel.tasks.media.grading.grade import Grading, graded
+from storyreel.tasks.media.grading.transfer import MIDDLE_GREY
 from storyreel.tasks.media.grading.white import LUMA, temperature_of, white_balance
 from storyreel.tasks.storage.digests import file_digest
 

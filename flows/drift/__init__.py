@@ -1,0 +1,5 @@
+"""How colours drift between the shots of a scene: measured, shown in a picture, and a grade proposed.
+
+A planned film comes in; numbers, proposals and a picture go out. Nothing is changed. Imports `planning`,
+`production.film_folder`, `terminal` and `tasks`.
+"""

@@ -1,0 +1,241 @@
+"""Measures the shots of a film that are made, scene by scene, as the film shows them."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+from PIL import Image
+from pydantic import ConfigDict
+
+from storyreel.flows.drift.compare import Difference, as_json, as_yaml, of_scene
+from storyreel.flows.planning.history import open_history
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.grade import Grade
+from storyreel.specs.problems.phrases import abridged, listed, suggestion
+from storyreel.tasks.inspection.colour_page import ShownScene, ShownShot, draw_colour_page, write_colour_page
+from storyreel.tasks.inspection.colours import ShotColours, measure_colours
+from storyreel.tasks.media.text.typefaces import Fonts
+from storyreel.tasks.request.board import own_font
+from storyreel.tasks.storage.clips import Clip, ClipStore
+
+
+class NothingToInspect(StoryreelError):
+    """No shot of a film has a clip."""
+
+
+class InspectedShot(Frozen):
+    """A shot, its colours, and how they differ from its scene."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    shot: str
+    take: int
+    colours: ShotColours
+    difference: Difference
+    proposal: Grade | None
+    frame: Image.Image
+    """From its middle."""
+
+    @property
+    def numbers(self) -> str:
+        """`42 %, 5200 K, 18 %`: brightness, light and saturation."""
+        return f"{100 * self.colours.luma:.0f} %, {self.colours.kelvin} K, {100 * self.colours.saturation:.0f} %"
+
+    def as_json(self) -> dict[str, Any]:
+        """A shot of `inspect --json`."""
+        return {
+            "shot": self.shot,
+            "take": self.take,
+            "luma": round(self.colours.luma, 4),
+            "kelvin": self.colours.kelvin,
+            "saturation": round(self.colours.saturation, 4),
+            "stops": round(self.difference.stops, 3),
+            "warmth": round(self.difference.warmth, 3),
+            "saturation_stops": round(self.difference.saturation, 3),
+            "differs": self.difference.in_words,
+            "proposal": as_json(self.proposal) if self.proposal else None,
+        }
+
+
+class InspectedScene(Frozen):
+    """A scene, or all of a film without scenes."""
+
+    scene: str
+    """Its number; empty in a film without scenes."""
+    heading: str
+    like: str
+    """The slate of the shot that all are compared with; empty if that is the median of all."""
+    shots: tuple[InspectedShot, ...]
+
+    @property
+    def name(self) -> str:
+        """`scene 1, INT. LAMP ROOM`."""
+        return ", ".join(filter(None, (f"scene {self.scene}" if self.scene else "the film", self.heading)))
+
+
+class InspectedFilm(Frozen):
+    """The colours of a film."""
+
+    title: str
+    scenes: tuple[InspectedScene, ...]
+    unmade: tuple[str, ...]
+    """The slates of the shots whose clips are not in the store."""
+    drawn: tuple[str, ...]
+    """The slates of the drawn shots, which are not compared with clips."""
+    picture: Path
+    """The file with a frame of each shot."""
+
+    @property
+    def proposals(self) -> tuple[InspectedShot, ...]:
+        """The shots that differ from their scenes."""
+        return tuple(shot for scene in self.scenes for shot in scene.shots if shot.proposal)
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that `inspect --json` prints."""
+        return {
+            "title": self.title,
+            "scenes": [
+                {
+                    "scene": scene.scene,
+                    "heading": scene.heading,
+                    "like": scene.like or None,
+                    "shots": [shot.as_json() for shot in scene.shots],
+                }
+                for scene in self.scenes
+            ],
+            "unmade": list(self.unmade),
+            "drawn": list(self.drawn),
+            "picture": str(self.picture),
+        }
+
+
+async def inspect_film(planner: Planner, picture: Path, like: str | None = None) -> InspectedFilm:
+    """Measure the takes in the cut that are made, and write the picture. With `like` all are compared with that shot.
+
+    Raises NothingToInspect, LookupError if `like` is no shot that is measured, StoryboardError, MediaError and
+    BucketError.
+    """
+    plan, clips = await asyncio.to_thread(_made, planner)
+    made = [take for take in plan.circled if take.shot in clips]
+    drawn = [take for take in made if take.request.board]
+    # A drawing says nothing of the colours of a clip.
+    measured = [take for take in made if not take.request.board] or made
+    if not measured:
+        command = shlex.join(["storyreel", "render", planner.film.where().file])
+        raise NothingToInspect(f"no clip of {plan.name} is made yet", hint="make the film first", next=command)
+    rate = plan.cut.rate
+    shown = await asyncio.gather(
+        *(measure_colours(clips[take.shot].path, take.edit, rate, take.grading) for take in measured)
+    )
+    colours = {take.shot: found.colours for take, found in zip(measured, shown, strict=True)}
+    frames = {take.shot: found.frames[len(found.frames) // 2] for take, found in zip(measured, shown, strict=True)}
+    reference = _reference(colours, like) if like else None
+    scenes = [
+        _scene(planner, [take for take in measured if take.scene == scene], colours, frames, reference, like or "")
+        for scene in dict.fromkeys(take.scene for take in measured)
+    ]
+    film = InspectedFilm(
+        title=plan.name,
+        scenes=tuple(scenes),
+        unmade=tuple(take.shot for take in plan.circled if take.shot not in clips),
+        drawn=tuple(take.shot for take in drawn) if measured is not made else (),
+        picture=picture,
+    )
+    await asyncio.to_thread(_write_picture, film, Fonts(own=own_font(planner.film)))
+    return film
+
+
+def _made(planner: Planner) -> tuple[Plan, dict[str, Clip]]:
+    """The plan, and the clips of the takes in the cut that are in the store, by slate."""
+    store: ClipStore = planner.home.clips()
+    with open_history(planner.home) as history:
+        plan = planner.plan(history)
+        cached = [take for take in plan.circled if take.state == "cached"]
+        purchases = history.purchases([take.key for take in cached])
+    digests = {take.shot: purchases[take.key].clip for take in cached if take.key in purchases}
+    found = {shot: store.find(digest) for shot, digest in digests.items() if digest}
+    return plan, {shot: clip for shot, clip in found.items() if clip}
+
+
+def _reference(colours: dict[str, ShotColours], like: str) -> ShotColours:
+    slate = normalize("NFC", like)
+    if slate not in colours:
+        known = list(colours)
+        hint = suggestion(slate, known, f"there are {listed(known, 'and')}")
+        raise LookupError(f"there is no shot `{slate}` that is made; {hint}")
+    return colours[slate]
+
+
+def _scene(
+    planner: Planner,
+    takes: Sequence[PlannedTake],
+    colours: dict[str, ShotColours],
+    frames: dict[str, Image.Image],
+    reference: ShotColours | None,
+    like: str,
+) -> InspectedScene:
+    scene = planner.film.scene_of(takes[0].shot)
+    common = reference or of_scene([colours[take.shot] for take in takes])
+    grades = {shot.shot: shot.grade for shot in planner.film.all_shots}
+    shots = []
+    for take in takes:
+        difference = Difference.of(colours[take.shot], common)
+        shots.append(
+            InspectedShot(
+                shot=take.shot,
+                take=take.take,
+                colours=colours[take.shot],
+                difference=difference,
+                proposal=difference.proposal(grades[take.shot]),
+                frame=frames[take.shot],
+            )
+        )
+    heading = scene.heading if scene else ""
+    return InspectedScene(scene=takes[0].scene, heading=heading, like=like, shots=tuple(shots))
+
+
+def _write_picture(film: InspectedFilm, fonts: Fonts) -> None:
+    scenes = [
+        ShownScene(
+            scene.name,
+            [ShownShot(shot.shot, shot.frame, shot.numbers, shot.difference.in_words) for shot in scene.shots],
+        )
+        for scene in film.scenes
+    ]
+    write_colour_page(draw_colour_page(scenes, film.title, fonts), film.picture)
+
+
+_COLUMNS = (
+    Column("shot"), Column("brightness", "right"), Column("light", "right"), Column("saturation", "right"),
+    Column("against its scene", is_text=True),
+)  # fmt: skip
+
+
+def print_drift(console: Terminal, film: InspectedFilm) -> None:
+    """Print a table a scene, and the proposed grades as YAML."""
+    for scene in film.scenes:
+        rows = [
+            Row((shot.shot, *shot.numbers.split(", "), shot.difference.in_words or "alike")) for shot in scene.shots
+        ]
+        print_rows(console, _COLUMNS, rows, f"{scene.name}, against {scene.like}" if scene.like else scene.name)
+    for what, slates in (("not made yet", film.unmade), ("drawn, and not compared with clips", film.drawn)):
+        if slates:
+            console.print(f"{what}: {abridged(slates)}", soft_wrap=True)
+    console.print(f"a frame of each: {film.picture}", soft_wrap=True)
+    if not film.proposals:
+        console.print("No shot differs from its scene so much that a grade is proposed.")
+        return
+    console.print("Proposed, to be pasted into the storyboard; nothing was changed:")
+    for shot in film.proposals:
+        if shot.proposal:
+            console.print(styled((f"  - shot: {shot.shot}", "bold")), soft_wrap=True)
+            console.print(f"    {as_yaml(shot.proposal)}", soft_wrap=True)
