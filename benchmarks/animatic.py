@@ -28,11 +28,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.providers.animatic.voice.engine import engine
 from tests.tasks.providers.animatic.drawing import board_of, drawn, request
 
 _KINDS: dict[str, dict[str, Any]] = {
     "card, static": {},
     "card, push in": {"camera": "push in"},
+    "figures, static": {"cast": (("Mira", 3), ("Tom", 9)), "size": "medium"},
+    "figures, push in": {"cast": (("Mira", 3), ("Tom", 9)), "size": "medium", "camera": "push in"},
+    "card, push in, spoken": {"camera": "push in", "voice": found.name if (found := engine()) else ""},
     "still, static": {"first": True},
     "still, push in": {"first": True, "camera": "push in"},
     "still, pan right": {"first": True, "camera": "pan right"},

@@ -234,10 +234,10 @@ class Request(Trusted):
         form = self.canonical(bare=True)
         seed = int.from_bytes(hashlib.sha256(form.encode()).digest()[:4]) % 2**31
         seeded = self.model_copy(update={"seed": seed})
+        # Its form differs in the seed alone, and the name stands there once: within a text, quotes are escaped.
+        seeded.__dict__["identity"] = hashlib.sha256(form.replace('"seed":0', f'"seed":{seed}', 1).encode()).hexdigest()
         if self._is_bare:
-            # Its form differs in the seed alone, and the name stands there once: within a text, quotes are escaped.
-            own = form.replace('"seed":0', f'"seed":{seed}', 1)
-            seeded.__dict__["key"] = hashlib.sha256(own.encode()).hexdigest()
+            seeded.__dict__["key"] = seeded.identity
         return seeded
 
     def canonical(self, *, bare: bool = False) -> str:
