@@ -275,7 +275,8 @@ async def _carry_out(
             await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join(studio)
             rendering = await finisher.write_report(sequence, origin, studio, run)
-            for line in rendering.price_warnings:
+            shortfall = rendering.level.shortfall if rendering.level else ""
+            for line in filter(None, (*rendering.price_warnings, shortfall)):
                 get_run_logger().warning("%s", line)
             await asyncio.to_thread(delivery.deliver)
             noted = await asyncio.to_thread(

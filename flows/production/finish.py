@@ -87,6 +87,7 @@ class FilmFinisher(NamedTuple):
             flow_run=run,
             spending=await studio.ask(Ledger.spent_by, "service", run=run),
             charges=await studio.ask(Ledger.charges, run=run),
+            level=sequence.level,
         )
         pages = await self.parts.pages()
         await in_thread(lambda _: self._write_beside(rendering, pages, made_takes, in_cut))

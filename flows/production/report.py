@@ -21,6 +21,7 @@ from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.home import Home
 from storyreel.tasks.inspection.inspect import Finding, Inspection
+from storyreel.tasks.join.sound.level import ReachedLevel
 from storyreel.tasks.ledger.ledger import Purchase, Spend
 from storyreel.tasks.ledger.reading.charges import Charge
 from storyreel.tasks.providers.request import Request
@@ -85,6 +86,8 @@ class Rendering(Frozen):
     """The cost of all orders of this run, by service."""
     charges: tuple[Charge, ...] = ()
     """The services' charges for this run's orders, against the quotes."""
+    level: ReachedLevel | None = None
+    """The level of its sound; None unless the storyboard asks for one."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
 
@@ -137,7 +140,8 @@ class Rendering(Frozen):
         stand_ins = f"{counted(self.stand_ins, 'shot')} drawn by the animatic" if self.stand_ins else ""
         defects = f"{counted(len(self.findings), 'defect')} found" if self.findings else ""
         kind = "a draft" if self.is_draft else ""
-        parts = (kind, self.takes_in_words, spent, f"{float(self.seconds):.4g} s", stand_ins, defects)
+        loudness = self.level.in_words if self.level else ""
+        parts = (kind, self.takes_in_words, spent, f"{float(self.seconds):.4g} s", loudness, stand_ins, defects)
         return ", ".join(filter(None, parts))
 
     @property
@@ -175,6 +179,7 @@ class Rendering(Frozen):
                 if self.speech
                 else {}
             ),
+            **({"level": self.level.as_json()} if self.level else {}),
             "spent": single_total(self.spent, self.unpriced),
             "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
             "unpriced": self.unpriced,

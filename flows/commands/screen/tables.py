@@ -327,6 +327,10 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str, unapprov
         console.print(styled(("  look at:", "yellow"), f" {finding}"), soft_wrap=True)
     for line in rendering.price_warnings:
         console.print(styled(("  price:", "yellow"), f" {line}"), soft_wrap=True)
+    if (level := rendering.level) and level.in_words:
+        console.print(f"  sound: {level.in_words}, peak {level.peak:.1f} dBTP, gain {level.gain:+.1f} dB")
+        if level.shortfall:
+            console.print(styled(("  sound:", "yellow"), f" {level.shortfall}"), soft_wrap=True)
     if unapproved:
         wait = f"{abridged(unapproved)} {'waits' if len(unapproved) == 1 else 'wait'} for approval"
         review = shlex.join(["storyreel", "review", rendering.origin.storyboard])

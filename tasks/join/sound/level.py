@@ -74,6 +74,15 @@ class ReachedLevel(Frozen):
         why = "more gain would only flatten its peaks" if self.loudness < self.asked else "it cannot be lowered further"
         return f"the film has {self.loudness:.1f} LUFS instead of {self.asked:g}: {why}"
 
+    @property
+    def in_words(self) -> str:
+        """`-14.0 LUFS`; empty of a film that is silent."""
+        return "" if self.loudness is None else f"{self.loudness:.1f} LUFS"
+
+    def as_json(self) -> dict[str, float | None]:
+        """As `render --json` and the manifest have it."""
+        return {"lufs": self.loudness, "dbtp": self.peak, "gain_db": self.gain}
+
 
 class SoundMeasure(Piece):
     """What a part of a film's sound has measured. It has no files."""

@@ -85,7 +85,7 @@ class PlacedLayer(NamedTuple):
         """A layer whose file is decoded. It ends with its file, unless that is repeated. Raises MediaError."""
         start, end, skipped = rate.sample_at(layer.start), rate.sample_at(layer.end), rate.sample_at(layer.skipped)
         if skipped >= raw.samples:
-            lengths = f"{layer.skipped / rate.exact:.4g} s, but the file has {raw.samples / SAMPLE_RATE:.4g} s"
+            lengths = f"{float(layer.skipped / rate.exact):.4g} s, but the file has {raw.samples / SAMPLE_RATE:.4g} s"
             raise MediaError(f"{layer.file} is to begin at {lengths}", hint="write an earlier `from`")
         end = end if layer.loop else min(end, start + raw.samples - skipped)
         fade_in, fade_out = (min(end - start, rate.sample_at(fade)) for fade in (layer.fade_in, layer.fade_out))

@@ -18,7 +18,7 @@ from storyreel.tasks.join.sound import encode as sound_pieces
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.join.sound.encode import Stretch, encode_sound, stretches
 from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer
-from storyreel.tasks.join.sound.mix import mixed_sound
+from storyreel.tasks.join.sound.mix import Measured, MixedSound, mixed_sound
 from tests.tasks.generated_clips import ffmpeg
 
 CUT = Cut(FrameRate.parse("24"), tuple(Event(str(n), 240 * n, 240) for n in range(4)))
@@ -105,6 +105,29 @@ async def test_under_music_a_piece_waits_for_all_clips_that_reach_into_it(
     encodes.clear()
     sound = await mixed_sound(_joined(clips), heard, CUT.rate, tmp_path / "house")
     assert len(await encode_sound(sound, tmp_path / "house")) == 4 and not encodes, "the join finds them"
+
+
+async def test_a_film_with_a_level_is_measured_ahead_and_encoded_when_its_gain_is_known(
+    tmp_path: Path, clips: list[HouseClip], encodes: list[Stretch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+    measure = MixedSound.measure
+
+    def noted(mix: MixedSound, start: int, end: int, ending: Filters) -> Measured:
+        measured.append(start // 480_000)
+        return measure(mix, start, end, ending)
+
+    monkeypatch.setattr(MixedSound, "measure", noted)
+    heard = FilmSound(mixes=(ShotMix(-20.0, 0, 0), None, None, None), master=Master(-20, -1))
+    ahead = _ahead(tmp_path, heard)
+    for shot, complete in ((3, []), (0, []), (1, [0, 1]), (2, [2, 3])):
+        measured.clear()
+        await asyncio.gather(*ahead.add(str(shot), clips[shot]))
+        assert sorted(measured) == complete
+    measured.clear()
+    assert not encodes
+    pieces, level = await encode_film_sound(CUT, [clip.raw_sound for clip in clips], heard, tmp_path / "house")
+    assert not measured and len(encodes) == len(pieces) == 4 and level
 
 
 async def test_a_shot_that_is_added_again_begins_nothing(tmp_path: Path, clips: list[HouseClip]) -> None:

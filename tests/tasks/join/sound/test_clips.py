@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from array import array
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import samples_of
 from storyreel.tasks.join.sound.clips import ClipSound, ClipsSound, sound_ranges
+from storyreel.tasks.join.sound.layers import ShotMix
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
 
@@ -157,3 +159,48 @@ def test_a_sound_that_ends_too_early_is_named(tmp_path: Path) -> None:
             _track(cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None])
     with pytest.raises(MediaError, match="does not exist"):
         _track(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"])
+
+
+def _steady(folder: Path, name: str, level: int, frames: int) -> ClipSound:
+    """Samples that are all alike."""
+    file = folder / name
+    file.write_bytes(array("h", [level]).tobytes() * 2 * 2_000 * frames)
+    return ClipSound(file, name)
+
+
+def test_a_shots_mix_changes_its_level_and_fades_it_and_nothing_else(tmp_path: Path) -> None:
+    cut = cut_of(FrameRate.parse("24"), [48, 48, 48], [0, 0, 0])
+    sounds = [_steady(tmp_path, str(n), 8_000, 48) for n in range(3)]
+    mixes = [None, ShotMix(-6.0, 12, 24), None]
+    plain, mixed = ClipsSound(cut, sounds), ClipsSound(cut, sounds, mixes)
+    heard = array("f", mixed.read(0, mixed.length))[::2]
+    second = 48_000
+    low = 8_000 / 32_768 * 10 ** (-6 / 20)
+    assert mixed.form == "flt" and set(heard[: 2 * second]) == set(heard[4 * second :]) == {8_000 / 32_768}
+    assert heard[2 * second] == 0 and heard[2 * second + second // 4] == pytest.approx(low / 2, rel=0.01)
+    assert heard[int(2.8 * second)] == pytest.approx(low, rel=0.001)
+    assert heard[int(3.5 * second)] == pytest.approx(low / 2, rel=0.01)
+    parts = [(n * second, (n + 1) * second) for n in range(6)]
+    told = [n for n, part in enumerate(parts) if plain.digest(*part) != mixed.digest(*part)]
+    assert told == [2, 3], "only the parts of the shot are others"
+    for start in range(0, mixed.length, 35_001):
+        end = min(mixed.length, start + 35_001)
+        assert array("f", mixed.read(start, end))[::2] == heard[start:end], "a part is the same as of the whole"
+
+
+def test_a_dissolve_mixes_shots_at_their_levels(tmp_path: Path) -> None:
+    cut = cut_of(FrameRate.parse("24"), [48, 48], [0, 24])
+    sounds = [_steady(tmp_path, str(n), 8_000, 60) for n in range(2)]
+    heard = array("f", ClipsSound(cut, sounds, [ShotMix(6.0, 0, 0), ShotMix(-60.0, 0, 0)]).read(0, 4 * 48_000))[::2]
+    middle = heard[2 * 48_000]
+    assert middle == pytest.approx(8_000 / 32_768 * 10 ** (6 / 20) * math.cos(math.pi / 4), rel=0.01)
+
+
+def test_beside_a_shot_with_a_mix_the_others_are_what_they_were(tmp_path: Path) -> None:
+    """To the last bit, dissolves included: what is encoded of them is found again."""
+    cut = cut_of(FrameRate.parse("24"), [48, 48, 48], [0, 24, 0])
+    sounds = [_steady(tmp_path, str(n), 8_000 + n, 60) for n in range(3)]
+    plain, mixed = ClipsSound(cut, sounds), ClipsSound(cut, sounds, [None, None, ShotMix(3.0, 0, 0)])
+    end = 4 * 48_000
+    assert [value / 32_768 for value in array("h", plain.read(0, end))] == list(array("f", mixed.read(0, end)))
+    assert plain.digest(0, end) == mixed.digest(0, end)

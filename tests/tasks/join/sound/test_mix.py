@@ -9,9 +9,10 @@ import pytest
 
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.sound import layers as music_files
+from storyreel.tasks.join.sound import mix
 from storyreel.tasks.join.sound.encode import encode_sound
-from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer, Span
-from storyreel.tasks.join.sound.mix import MixedSound, mixed_sound, reach
+from storyreel.tasks.join.sound.layers import FilmSound, RawLayer, SoundLayer, Span
+from storyreel.tasks.join.sound.mix import MixedSound, PlacedLayer, mixed_sound, reach
 from storyreel.tasks.media.errors import MediaError
 from tests.tasks.generated_clips import ffmpeg
 from tests.tasks.raw_samples import RawSamples
@@ -50,9 +51,9 @@ async def _sound(
 
 
 async def _mixed(
-    folder: Path, clips: RawSamples, *tracks: SoundLayer, speech: tuple[tuple[int, int], ...] = ()
+    folder: Path, clips: RawSamples, *layers: SoundLayer, speech: tuple[Span, ...] = (), lines: tuple[Span, ...] = ()
 ) -> list[int]:
-    mixed = await _sound(folder, clips, *tracks, speech=speech)
+    mixed = await _sound(folder, clips, *layers, speech=speech, lines=lines)
     assert mixed.length == clips.length
     heard = mixed.read(0, mixed.length)
     assert len(heard) == len(clips.content)
@@ -103,6 +104,37 @@ async def test_music_gives_way_while_somebody_speaks_and_only_then(tmp_path: Pat
     assert _level(difference, 0.2, 0.95) < 0.01
     assert _level(difference, 1.5, 2.9) > 0.5 * _level(straight, 0.2, 0.9)
     assert _level(difference, 4.5, 4.9) < 0.01  # still loud, but nobody speaks: noise of a shot without dialogue
+
+
+async def test_lines_lower_music_where_they_are_said_and_narration_while_it_is_heard(
+    tmp_path: Path, music: Path
+) -> None:
+    clips = _raw(6, loud=(0, 6), peak=9_000)
+    track = SoundLayer(file=music, gain=-6, start=0, end=144, duck="speech")
+    voice = SoundLayer(file=music, gain=-6, start=96, end=144, loop=False, speaks=True)
+    heard = {}
+    for duck in (None, "speech"):
+        layers = track.model_copy(update={"duck": duck}), voice
+        heard[duck] = await _mixed(tmp_path, clips, *layers, speech=((0, 144),), lines=((36, 60),))
+    lowered = [a - b for a, b in zip(heard[None], heard["speech"], strict=True)]
+    full = 0.5 / math.sqrt(2) * 10 ** (-6 / 20)
+    assert _level(lowered, 0.2, 1.45) < 0.01, "all of the shot has dialogue, but nothing is said yet"
+    assert _level(lowered, 1.7, 2.4) > 0.4 * full
+    assert _level(lowered, 3.6, 3.95) < 0.02
+    assert _level(lowered, 4.3, 5.5) > 0.4 * full, "the narrator"
+    assert _level(heard["speech"], 4.3, 5.5) > 0.9 * full, "whose voice is not lowered"
+
+
+async def test_music_begins_at_its_in_point_and_again_there(tmp_path: Path) -> None:
+    """Two seconds of which the first is 400 Hz and the second silent: from the second on nothing is heard."""
+    ffmpeg("-f", "lavfi", "-i", "aevalsrc=0.5*sin(2*PI*400*t)*lt(t\\,1)+0.5*sin(2*PI*400*t)*gt(t\\,1.5):s=48000:d=2",
+           tmp_path / "cue.wav")  # fmt: skip
+    cue = SoundLayer(file=tmp_path / "cue.wav", gain=0, start=0, end=72, skipped=24)
+    heard = await _mixed(tmp_path, _raw(3), cue)
+    for begin, end, loud in ((0.05, 0.45, False), (0.55, 0.95, True), (1.05, 1.45, False), (1.55, 1.95, True)):
+        assert (_level(heard, begin, end) > 0.3) is loud, begin
+    with pytest.raises(MediaError, match=r"cue\.wav is to begin at 2 s, but the file has 2 s"):
+        await _sound(tmp_path, _raw(3), cue.model_copy(update={"skipped": 48}))
 
 
 async def test_what_adds_up_too_loud_is_limited_not_clipped(tmp_path: Path, music: Path) -> None:
@@ -180,6 +212,22 @@ async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, sco
     open_end = [loud.model_copy(update={"end": 24 * minutes * 60, "fade_out": 0}) for minutes in (1, 2)]
     shorter, longer = [await _sound(tmp_path, clips, music, speech=SPEECH) for music in open_end]
     assert [longer.digest(*part) for part in parts] == [shorter.digest(*part) for part in parts], "the end is beyond"
+
+
+def test_parts_under_music_have_the_names_that_they_had_before_there_was_speech(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What earlier versions have encoded is found again: digests as the version of 29 November 2026 made them."""
+    monkeypatch.setattr(mix, "versions", lambda: [(11, 14, 102), (6, 3, 102)])
+    raw = RawLayer(sound=Path("music.f32"), sound_digest="", samples=5 * SECOND, source="a file")
+    fades = {"fade_in": SECOND, "fade_out": 2 * SECOND, "skipped": 0, "speaks": False}
+    layers = [
+        PlacedLayer(raw, -3.0, SECOND // 2, 13 * SECOND, duck="dialogue", **fades),
+        PlacedLayer(raw, 0.0, 10 * SECOND, 15 * SECOND, duck=None, **fades),
+    ]
+    film = MixedSound(RawSamples(bytes(4 * 18 * SECOND)), layers, {"dialogue": [(SECOND, 4 * SECOND)], "speech": []})
+    digests = [film.digest(place * SECOND, (place + 4) * SECOND)[:12] for place in (0, 4, 8, 14)]
+    assert digests == ["a1ea2f6768d7", "ebd54038eb63", "877e6dca47e9", "9dda695aec2d"]
 
 
 async def test_music_is_decoded_once(tmp_path: Path, scored: list[SoundLayer], monkeypatch: pytest.MonkeyPatch) -> None:
