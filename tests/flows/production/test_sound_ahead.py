@@ -17,7 +17,9 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.sound import encode as sound_pieces
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.join.sound.encode import Stretch, encode_sound, stretches
-from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer
+from storyreel.tasks.join.sound.film import encode_film_sound
+from storyreel.tasks.join.sound.graph import Filters
+from storyreel.tasks.join.sound.layers import FilmSound, Master, ShotMix, SoundLayer
 from storyreel.tasks.join.sound.mix import Measured, MixedSound, mixed_sound
 from tests.tasks.generated_clips import ffmpeg
 
