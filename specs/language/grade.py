@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
@@ -13,13 +13,18 @@ NEUTRAL_KELVIN = 6500
 """The light of BT.709's white, D65, as whole hundreds of kelvin."""
 
 
-def _as_number(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+class _Number(NamedTuple):
+    """Validator: a number within bounds."""
+
+    least: float
+    most: float
+
+    def __call__(self, value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ValueError("not a number; write it without quotes and without a unit")
+        if not self.least <= value <= self.most:
+            raise ValueError(f"not from {self.least:g} to {self.most:g}")
         return float(value)
-    raise ValueError("not a number; write it without quotes and without a unit")
-
-
-_Number = BeforeValidator(_as_number)
 
 
 class Grade(ShorthandModel):
@@ -29,13 +34,15 @@ class Grade(ShorthandModel):
 
     lut: Source = ""
     """A colour table beside the storyboard, a .cube file with a table of one dimension, of three, or both."""
-    exposure: Annotated[float, Field(ge=-4, le=4), _Number] = 0.0
+    exposure: Annotated[float, Field(ge=-4, le=4), BeforeValidator(_Number(-4, 4))] = 0.0
     """Stops: 1 doubles the light, -1 halves it."""
-    temperature: Annotated[float, Field(ge=2500, le=15000), _Number] = float(NEUTRAL_KELVIN)
+    temperature: Annotated[float, Field(ge=2500, le=15000), BeforeValidator(_Number(2500, 15000))] = float(
+        NEUTRAL_KELVIN
+    )
     """The light in which grey is to look grey, in kelvin, as a camera's white balance: more is warmer."""
-    contrast: Annotated[float, Field(ge=0.25, le=4), _Number] = 1.0
+    contrast: Annotated[float, Field(ge=0.25, le=4), BeforeValidator(_Number(0.25, 4))] = 1.0
     """How much brighter and darker tones differ from middle grey, which stays."""
-    saturation: Annotated[float, Field(ge=0, le=2), _Number] = 1.0
+    saturation: Annotated[float, Field(ge=0, le=2), BeforeValidator(_Number(0, 2))] = 1.0
     """How much colours differ from grey: 0 is black and white."""
 
     @property
