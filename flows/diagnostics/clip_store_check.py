@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems.phrases import counted, listed
+from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.storage.clip_names import is_picture, is_sound
 from storyreel.tasks.storage.clips import ClipStore
 
@@ -40,7 +40,7 @@ class StoreReport(Frozen):
         read = "all read" if is_all else f"{self.read} read in {_SECONDS:g} s"
         others = {"picture": self.pictures, "spoken line": self.lines}
         stored = [counted(self.clips, "clip"), *(counted(many, what) for what, many in others.items() if many)]
-        parts = [f"{listed(stored, 'and')}, {read}"]
+        parts = [f"{' and '.join(stored)}, {read}"]
         counts = {"damaged": len(self.damaged), "made, and missing": self.lost, "without a purchase": self.orphans,
                   "not noted in the ledger": self.unnoted,
                   "unfinished downloads": len(self.abandoned)}  # fmt: skip
