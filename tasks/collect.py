@@ -160,7 +160,9 @@ async def _kept_answer(take: Take, task: str, provider: Provider, studio: Studio
 
 
 def _has_ended(answer: TaskStatus) -> bool:
-    return answer.expires is not None and answer.expires <= datetime.now(UTC)
+    end = answer.expires
+    # A service of another author may leave out the zone.
+    return end is not None and (end if end.tzinfo else end.replace(tzinfo=UTC)) <= datetime.now(UTC)
 
 
 def _lost_answer(take: Take, provider: Provider, why: str) -> TaskForgotten:

@@ -105,8 +105,9 @@ def promised(service: type[Provider]) -> Iterator[Request]:
 
 def _ends_of_speech(capability: Capability) -> Iterator[dict[str, Any]]:
     yield {}
-    yield from ({"voice": voice} for voice in capability.speakers or ())
-    yield from ({"language": language} for language in (*(capability.languages or ()), ""))
+    for name, all_ in (("voice", capability.speakers), ("language", capability.languages)):
+        yield from ({name: value} for value in dict.fromkeys((all_[0], all_[-1]) if all_ else ()))
+    yield {"language": ""}
     if capability.delivery:
         yield {"delivery": "Whispered, and slowly."}
     if capability.prompt_length:

@@ -15,7 +15,7 @@ from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, M
 from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
-from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
+from storyreel.tasks.providers.http.response import amount_at, id_at, link_id, odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import SentFile
@@ -203,7 +203,7 @@ class DashScope(HostedProvider):
             billed_characters=None if billed is None else Fraction(billed),
             expires=_time_of(value_at(answer, "output", "audio", "expires_at")),
         )
-        task = id_at(answer, "output", "audio", "id") or id_at(answer, "request_id")
+        task = id_at(answer, "output", "audio", "id") or id_at(answer, "request_id") or link_id(link)
         return Submission(task=task, remark=remark, answer=status)
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from storyreel.tasks.progress import Progress
     from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
 
+_UNTIL_MADE = 3
+"""How many times as long as usual the answer to an order may take that is the product: it is made meanwhile."""
+
 AttachmentUrls = Mapping[tuple[Use, str], str]
 """By use and digest of an attachment, the URL or data URI that the service reads it from.
 
@@ -124,7 +127,8 @@ class HostedProvider(Provider):
         try:
             # Where the answer is the product, a header that names the order is not enough.
             id_header = "" if is_all else self.id_header
-            answer = await self._client.post_once(path, body, headers, id_header=id_header)
+            patience = _UNTIL_MADE if is_all else 1
+            answer = await self._client.post_once(path, body, headers, id_header=id_header, patience=patience)
         except Ambiguous as error:
             if not error.task:
                 raise

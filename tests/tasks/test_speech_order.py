@@ -22,12 +22,15 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.inspection.inspect import Inspection, Wanted, inspect_clip
 from storyreel.tasks.inspection.speech import spoken_seconds
 from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.providers.dashscope import DashScope
 from storyreel.tasks.providers.errors import Ambiguous, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.wan.speech import speech_body
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.testing.faults import Answer, Call, Reset, Shortened
 from storyreel.testing.footage import LETTER_SECONDS, speech
+from tests.services import qwen_speech
 from tests.services.jobs import Script
 from tests.tasks.killing import FINISHED, UNKNOWN, Place
 from tests.tasks.providers.hosted_services import SERVICES, opened
@@ -229,6 +232,26 @@ async def test_characters_that_make_no_sense_are_unknown_with_a_warning(count: s
         accepted = await provider.submit(spoken())
     assert accepted.task == "audio_1" and "makes no sense" in accepted.remark
     assert accepted.answer and accepted.answer.billed is None
+
+
+def test_every_voice_and_language_is_one_that_the_service_documents() -> None:
+    sold = [model.modes[Mode.SPEECH] for model in DashScope.models.values() if Mode.SPEECH in model.modes]
+    assert [able.model for able in sold] == list(qwen_speech.VOICES)
+    for able in sold:
+        assert sorted(able.speakers or ()) == sorted(qwen_speech.VOICES[able.model])
+        bodies = [speech_body(spoken(model=able.model, language=code)) for code in able.languages or ()]
+        assert {body["input"]["language_type"] for body in bodies} == {*qwen_speech.LANGUAGES} - {"Auto"}
+
+
+async def test_a_sound_without_an_id_is_accepted_all_the_same() -> None:
+    body = b'{"output": {"audio": {"url": "https://x.example/%s.wav", "expires_at": %s}}}'
+    tasks = set()
+    for name, end in ((b"a", b"1e400"), (b"b", b'"soon"'), (b"c", b"99999999999"), (b"d", b"1795000000")):
+        async with DASHSCOPE.answering(lambda _, sent=body % (name, end): sent) as provider:  # type: ignore[misc]
+            accepted = await provider.submit(spoken())
+        tasks.add(accepted.task)
+        assert accepted.answer and (accepted.answer.expires is not None) is (name == b"d")
+    assert len(tasks) == 4 and all(task.startswith("link-") for task in tasks)
 
 
 async def test_an_order_of_speech_has_every_field_that_is_documented_and_no_other() -> None:

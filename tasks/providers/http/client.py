@@ -46,8 +46,8 @@ class Client:
         self.service, self.base = service, base.rstrip("/")
         self._error_in, self._secret = error_in, secret
         headers = _all_headers(headers)
-        self._most = timeout * _PHASES
-        limit = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
+        self._timeout, self._most = timeout, timeout * _PHASES
+        self._limit = limit = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
         self._http = httpx.AsyncClient(headers=headers, timeout=limit, verify=ssl_context())
         # Each order opens a new connection. On a kept one that the service is just closing, an order would be lost
         # unread, which cannot be told from one that was accepted.
@@ -59,15 +59,24 @@ class Client:
         await self._http.aclose()
 
     async def post_once(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, id_header: str = ""
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        *,
+        id_header: str = "",
+        patience: int = 1,
     ) -> Any:
-        """POST an order, once, and return the JSON of the response that accepts it. `id_header` names the task too.
+        """POST an order, once, and return the JSON of the response that accepts it. `id_header` names the task too;
+        `patience` is how many times as long as usual the response may take.
 
         Raises Transient if it is certain that nothing was accepted, Terminal if it was refused, else Ambiguous.
         """
         begun: list[httpx.Response] = []
         try:
-            response = await self._send(self._order_http, "POST", path, begun.append, json=body, headers=headers)
+            response = await self._send(
+                self._order_http, "POST", path, begun.append, patience, json=body, headers=headers
+            )
         except _NEVER_SENT as error:
             raise self._error(Transient, f"cannot be reached: {_text(error)}") from error
         except (httpx.HTTPError, _TooLarge) as error:
@@ -116,13 +125,17 @@ class Client:
         method: str,
         path: str,
         has_begun: Callable[[httpx.Response], None] = lambda response: None,
+        patience: int = 1,
         **rest: Any,
     ) -> Response:
         """The whole response. `has_begun` is called with its status and headers, before the body comes."""
+        most, limit = self._most * patience, self._limit
+        if patience > 1:
+            limit = httpx.Timeout(self._timeout * patience, connect=limit.connect)
         try:
             async with (
-                asyncio.timeout(self._most),
-                http.stream(method, self.base + path, follow_redirects=False, **rest) as response,
+                asyncio.timeout(most),
+                http.stream(method, self.base + path, follow_redirects=False, timeout=limit, **rest) as response,
             ):
                 has_begun(response)
                 content = bytearray()
@@ -132,7 +145,7 @@ class Client:
                         raise _TooLarge(f"a response of more than {MAX_BYTES} bytes")
                 return Response(response.status_code, response.headers, bytes(content))
         except TimeoutError as error:
-            raise httpx.ReadTimeout(f"no whole response in {self._most:.0f} s") from error
+            raise httpx.ReadTimeout(f"no whole response in {most:.0f} s") from error
 
     def _answered(self, response: Response) -> str:
         if 300 <= response.status < 400:

@@ -6,6 +6,7 @@ reversibly, so that `url_part` writes an id exactly as the service did. What is 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -162,6 +163,11 @@ def id_at(body: Any, *path: str | int) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value.strip() and len(value.encode()) <= _MAX_ID else ""
+
+
+def link_id(link: str) -> str:
+    """An id for a product that came without one, made of its link."""
+    return f"link-{hashlib.sha256(link.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def amount_at(body: Any, *path: str | int) -> Decimal | None:
