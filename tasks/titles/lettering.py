@@ -96,7 +96,7 @@ LOOKS: Mapping[LetteringStyle, Look] = {
         sizes={
             "title": 0.13, "lower_third": 0.068, "caption": 0.06, "line": 0.052, "card": 0.09, "subtitle": 0.062,
         },
-        places={"title": "top", "lower_third": "bottom", "caption": "top"},
+        places={"title": "top", "lower_third": "bottom", "caption": "bottom"},
         panel=0.62,
     ),
 }  # fmt: skip

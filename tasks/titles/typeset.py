@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from PIL import Image, ImageFilter
@@ -40,11 +42,16 @@ def set_text(
     paragraphs = [words for part in text.splitlines() if (words := readable(part))]
     for each in _sizes(size, max(1, round(shorter * _SMALLEST))):
         style = Style.of(" ".join(paragraphs), fonts, weight, each)
-        if _longest_piece(paragraphs, style) <= width:
-            block = Block(tuple(_lines(paragraphs, style, width)), style)
-            if block.height <= height:
-                return block
-    return Block(tuple(_lines(paragraphs, style, width)), style)
+        most = max(1, (height - style.ascent - style.descent) // style.leading + 1)
+        if sum(map(style.length, paragraphs)) > width * most or _longest_piece(paragraphs, style) > width:
+            continue
+        lines = [wrap(words, style, width) for words in paragraphs]
+        if sum(map(len, lines)) <= most:
+            break
+    else:
+        lines = [wrap(words, style, width) for words in paragraphs]
+    balanced = (_balanced(words, each, style, width) for words, each in zip(paragraphs, lines, strict=True))
+    return Block(tuple(chain.from_iterable(balanced)), style)
 
 
 def set_lines(lines: Sequence[str], width: int, size: int, shorter: int, fonts: Fonts, weight: Weight) -> Block:
@@ -74,15 +81,10 @@ def _longest_piece(paragraphs: Sequence[str], style: Style) -> float:
     return max((style.length(piece.rstrip()) for words in paragraphs for piece in pieces(words)), default=0)
 
 
-def _lines(paragraphs: Sequence[str], style: Style, width: int) -> Iterator[str]:
-    for words in paragraphs:
-        yield from _balanced(words, style, width)
-
-
-def _balanced(words: str, style: Style, width: int) -> list[str]:
-    """As few lines as fit, of about one length."""
-    lines = wrap(words, style, width)
-    narrow, wide = width // max(1, len(lines)), width
+def _balanced(words: str, lines: list[str], style: Style, width: int) -> list[str]:
+    """As many lines as these, of about one length."""
+    # Not narrower than the longest word, which would be broken.
+    narrow, wide = max(width // max(1, len(lines)), math.ceil(_longest_piece([words], style))), width
     while len(lines) > 1 and wide - narrow > style.size // 4:
         middle = (narrow + wide) // 2
         tried = wrap(words, style, middle)
