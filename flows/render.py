@@ -45,7 +45,7 @@ from storyreel.flows.production.slots.places import open_places
 from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns, begin_takes
-from storyreel.flows.production.words import words_over
+from storyreel.flows.production.words import subtitles_over, words_over
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.availability import current_server
@@ -262,7 +262,10 @@ async def _carry_out(
             subtitles = await asyncio.to_thread(tracks_of_plan, planner.film, plan)
             sound = SoundAhead(plan.cut, takes, studio, sound_of_plan(planner.film, plan))
             fonts = Fonts(own=own_font(planner.film))
-            words = words_over(planner.film, plan.cut, plan.format.size, fonts)
+            words = [
+                *words_over(planner.film, plan.cut, plan.format.size, fonts),
+                *subtitles_over(planner.film, subtitles, plan.format.size, fonts),
+            ]
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
             parts = FilmParts(plan, takes, sound, overlays, studio.house_folder, studio.drawing, fonts)
             if failures := [*failures, *await takes.run_all(not_stopped_by(failures, plan), then=parts.prepare)]:

@@ -19,15 +19,13 @@ _WRITERS = {"srt": subrip, "vtt": webvtt}
 
 def text_tracks(film: Storyboard, tracks: Sequence[SubtitleTrack]) -> list[TextTrack]:
     """The subtitles as tracks in the film; none unless the storyboard asks for them."""
-    is_shown = film.burnt_in_language is None
     return [
         TextTrack(
             language=language_code(track.language),
             name=language_name(track.language),
             texts=tuple(TimedLines(cue.first, cue.end, "\n".join(cue.lines)) for cue in track.cues),
-            is_shown=is_shown and number == 0,
         )
-        for number, track in enumerate(tracks if film.has_subtitle_tracks else ())
+        for track in (tracks if film.has_subtitle_tracks else ())
     ]
 
 

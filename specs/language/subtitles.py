@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import StoryboardModel
+from storyreel.specs.language.titles import LetteringStyle
 from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import Switch
 
@@ -26,7 +27,7 @@ class Subtitles(StoryboardModel):
 
     burn_in: Switch = False
     """Whether those of one language are drawn into the picture, for players that show no tracks."""
-    style: Literal["clean", "film", "documentary", "vertical"] | None = None
+    style: LetteringStyle | None = None
     """The style of those in the picture; that of the film's `lettering` when left out."""
     language: Language | None = None
     """The language of those in the picture, one of the film's `languages`; the film's own when left out."""

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
 from storyreel.tasks.media.house_format import HouseFormat
@@ -42,15 +41,16 @@ class TimedLines(NamedTuple):
 
 
 class TextTrack(NamedTuple):
-    """The subtitles of a film in one language, in the order of the film, no two at the same time."""
+    """The subtitles of a film in one language, in the order of the film, no two at the same time.
+
+    Of several, players take the first for the default.
+    """
 
     language: str
     """Its code of ISO 639-2/T."""
     name: str
     """As players list it; empty for none."""
     texts: tuple[TimedLines, ...]
-    is_shown: bool = False
-    """Whether a player shows it unless it is told not to."""
 
 
 def add_tracks(film: OutputContainer, tracks: Sequence[TextTrack], house: HouseFormat) -> list[SubtitleStream]:
@@ -63,7 +63,6 @@ def add_tracks(film: OutputContainer, tracks: Sequence[TextTrack], house: HouseF
         stream.metadata["language"] = track.language
         if track.name:
             stream.metadata["title"] = stream.metadata["handler_name"] = track.name
-        stream.disposition = Disposition.default if track.is_shown else Disposition(0)
         streams.append(stream)
     return streams
 

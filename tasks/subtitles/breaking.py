@@ -104,6 +104,11 @@ class Broken:
         best = min(self._breaks(first, last), key=lambda at: self._unevenness(first, at, last))
         return self.text(first, best), self.text(best, last)
 
+    def reading(self, first: int, last: int) -> int:
+        """What is read of the parts `[first, last)`, without a space at their end."""
+        space = self.parts[last - 1].endswith(" ") * self.measure.reading(" ")
+        return self.read[last] - self.read[first] - space
+
     def texts(self, first: int, last: int) -> list[tuple[int, int]]:
         """The parts `[first, last)` in as few subtitles of at most two lines as read well."""
         costs, before = {first: 0.0}, {first: first}
@@ -146,7 +151,7 @@ class Broken:
         upper, lower = self._width(first, at), self._width(at, last)
         letters = abs(upper - lower) / self.measure.line * self.measure.letters
         # The upper line is the shorter one: less of the picture is covered.
-        return letters + self._badness[at - 1] + (2 if upper > lower else 0)
+        return letters + 1.4 * self._badness[at - 1] + (2 if upper > lower else 0)
 
 
 def _short_enough(piece: str, measure: Measure) -> list[str]:

@@ -93,7 +93,13 @@ def make_cues(
     at the same time.
     """
     maker = _Maker(sorted(cuts), frames, rate, measure, language)
-    cues = [cue for line in sorted(lines, key=lambda line: line.first) for cue in maker.of_line(line)]
+    ordered = sorted(lines, key=lambda line: line.first)
+    following = [line.first for line in ordered[1:]] + [frames]
+    free = [
+        maker.free_until(line.end, after) if is_adjusted else line.end
+        for line, after in zip(ordered, following, strict=True)
+    ]
+    cues = [cue for line, until in zip(ordered, free, strict=True) for cue in maker.of_line(line, until)]
     shown, lost = maker.apart(sorted(cues, key=lambda cue: cue.first))
     if is_adjusted:
         shown = maker.spaced(maker.prolonged(shown))
@@ -109,11 +115,18 @@ class _Maker:
     measure: Measure
     language: str
 
-    def of_line(self, line: SaidLine) -> Iterator[Cue]:
-        """The cues of a line, one after another in its time, parted at cuts where the text allows it."""
+    def free_until(self, end: int, following: int) -> int:
+        """The frame up to which a subtitle may be shown longer: the next cut, or the next subtitle if it is before."""
+        return max(end, min(following, *self.cuts[(cut := bisect_left(self.cuts, end)) : cut + 1], self.frames))
+
+    def of_line(self, line: SaidLine, free: int) -> Iterator[Cue]:
+        """The cues of a line, one after another in its time, parted at cuts where the text allows it.
+
+        `free` is up to where the last of them may be shown longer.
+        """
         text = Broken(line.text, self.measure, self.language)
         first, end = self._within_cuts(text, line.first, max(line.end, line.first + 1))
-        for start, last, begin, until in self._parted(text, first, end):
+        for start, last, begin, until in self._parted(text, first, end, max(end, free) if end == line.end else end):
             texts = text.texts(start, last)
             read, whole = text.read[start], text.read[last] - text.read[start]
             for one, (at, to) in enumerate(texts):
@@ -135,16 +148,16 @@ class _Maker:
             first = inside[0]
         return first, end
 
-    def _parted(self, text: Broken, first: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    def _parted(self, text: Broken, first: int, end: int, free: int) -> Iterator[tuple[int, int, int, int]]:
         """The stretches of a line between cuts: its parts `[start, last)` in the frames `[begin, until)`."""
         start, begin, last = 0, first, len(text.parts)
         for cut in self._between(first, end):
-            if at := self._parting(text, first, end, start, begin, cut):
+            if at := self._parting(text, first, end, start, begin, cut, free):
                 yield start, at, begin, cut
                 start, begin = at, cut
         yield start, last, begin, end
 
-    def _parting(self, text: Broken, first: int, end: int, start: int, begin: int, cut: int) -> int | None:
+    def _parting(self, text: Broken, first: int, end: int, start: int, begin: int, cut: int, free: int) -> int | None:
         """The part before which a line is parted for a cut; None if neither side of it would be readable."""
         last, aside = len(text.parts), self.rate.nearest_frames(_ASIDE)
         whole, best = text.read[last], None
@@ -152,7 +165,7 @@ class _Maker:
             place = first + self._share(end - first, text.read[at], whole)
             if abs(place - cut) > aside:
                 continue
-            sides = (text.read[at] - text.read[start], cut - begin), (whole - text.read[at], end - cut)
+            sides = (text.reading(start, at), cut - begin), (text.reading(at, last), free - cut)
             if all(self._is_readable(read, frames, 0, text, end - first) for read, frames in sides):
                 cost = abs(place - cut) / aside * 20 + text.badness(at, last)
                 best = min(best or (cost, at), (cost, at))
@@ -163,8 +176,10 @@ class _Maker:
 
         `before` is how many frames the same text had; `line` those of the whole line that it is part of.
         """
-        if frames < self.rate.nearest_frames(SHORTEST):
-            return before > 0 and frames >= before * 9 // 10
+        if before and frames < self.rate.nearest_frames(SHORTEST):
+            return frames >= before * 9 // 10
+        if frames <= self.rate.nearest_frames(_OVER):
+            return False
         speed = Fraction(read, frames)
         usual = Fraction(text.read[-1], line or before)
         return speed <= max(self._fastest, usual * _FASTER)
@@ -202,8 +217,7 @@ class _Maker:
         found = []
         for cue, following in zip(cues, [*cues[1:], None], strict=True):
             needed = max(math.ceil(self._read(cue) / self._fastest), self.rate.nearest_frames(SHORTEST))
-            free = following.first - GAP if following else self.frames
-            free = min([free, *self.cuts[(cut := bisect_left(self.cuts, cue.end)) : cut + 1]])
+            free = self.free_until(cue.end, following.first - GAP if following else self.frames)
             found.append(replace(cue, end=max(cue.end, min(cue.first + needed, free))))
         return found
 
