@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.language.slates import LineKind, line_slate
@@ -26,6 +27,9 @@ _LETTERS_A_SECOND = Fraction(14)
 _SLOWER = (("CJK UNIFIED", Fraction(9, 2)), ("HANGUL", Fraction(11, 2)), ("HIRAGANA", Fraction(7)),
            ("KATAKANA", Fraction(7)))  # fmt: skip
 """The same of scripts that write syllables or words, by the beginning of the names of their letters."""
+_FIRST_SLOWER = 0x1100
+"""Hangul, the first of these scripts in Unicode."""
+_STOPS = ".!?…。！？؟।"
 _DOUBT = Fraction(5, 4)
 """How many times as long as its shot what is said may seem to be before it is told."""
 _PAUSE = Fraction(3, 10)
@@ -123,14 +127,18 @@ def name_of(film: Storyboard, line: SpokenLine) -> str:
     return film.names.get(line.speaker, "" if line.speaker == NARRATOR else line.speaker)
 
 
+@lru_cache(4096)
 def estimated_seconds(text: str) -> Fraction:
     """How long a text takes that is read aloud, by its letters; at least half a second."""
-    seconds = Fraction(0)
-    for letter in text:
-        name = unicodedata.name(letter, "") if ord(letter) >= 0x1100 else ""
-        slower = next((rate for beginning, rate in _SLOWER if name.startswith(beginning)), None)
-        seconds += 1 / (slower or _LETTERS_A_SECOND)
-        seconds += _PAUSE if letter in ".!?…。！？؟।" else 0
+    seconds = sum(text.count(sign) for sign in _STOPS) * _PAUSE
+    slow = 0
+    if not text.isascii():
+        names = [unicodedata.name(letter, "") for letter in text if ord(letter) >= _FIRST_SLOWER]
+        for beginning, rate in _SLOWER:
+            count = sum(name.startswith(beginning) for name in names)
+            seconds += count / rate
+            slow += count
+    seconds += (len(text) - slow) / _LETTERS_A_SECOND
     # In whole milliseconds, as those of files: frames of 24000/1001 seconds would make long fractions of it.
     return max(Fraction(round(seconds * 1000), 1000), Fraction(1, 2))
 
@@ -180,8 +188,9 @@ def line_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]
             ends.append((dialogue[-1], events[shot.shot].start + end, all(line.slate in lengths for line in dialogue)))
     for line, first in _narration(film, lengths, {event.shot: event.frames for event in cut.events}):
         ends.append((line, first + _frames(length_of(line, lengths), rate), line.slate in lengths))
+    order = list(events)
     for line, end, is_known in sorted(ends, key=lambda each: events[each[0].shot].start):
-        over = heard_over(line, list(events))
+        over = heard_over(line, order)
         begin, room_end = events[over[0]].start, events[over[-1]].end
         if end - begin > (room_end - begin) * (1 if is_known else _DOUBT):
             beyond = float(rate.seconds(end - room_end))
@@ -198,13 +207,19 @@ def length_of(line: SpokenLine, lengths: Lengths) -> Fraction:
 
 def heard_over(line: SpokenLine, order: Sequence[str]) -> Sequence[str]:
     """The slates of the shots that a line is heard over, of those of a film in order."""
+    if not line.through:
+        return (line.shot,)
     first = order.index(line.shot)
     last = order.index(line.through) if line.through in order[first:] else first
     return order[first : last + 1]
 
 
+def _narration_of(film: Storyboard, shot: Shot) -> tuple[SpokenLine, ...]:
+    return tuple(line for line in lines_of_shot(film, shot) if line.kind == "narration")
+
+
 def _dialogue(film: Storyboard, shot: Shot) -> tuple[SpokenLine, ...]:
-    return tuple(line for line in lines_of_shot(film, shot) if line.kind == "dialogue")
+    return tuple(line for line in lines_of_shot(film, shot) if line.kind == "dialogue") if shot.dialogue else ()
 
 
 def _seconds_of_dialogue(film: Storyboard, shot: Shot, lengths: Lengths) -> Fraction:
@@ -226,17 +241,16 @@ def _narration(film: Storyboard, lengths: Lengths, frames: dict[str, int]) -> It
         pad = pad_of(shot, rate)
         needed = pad + (_frames(_seconds_of_dialogue(film, shot, lengths), rate) if shot.lasts_as_speech else 0)
         place = start + needed
-        for line in lines_of_shot(film, shot):
-            if line.kind == "dialogue":
-                continue
+        for line in _narration_of(film, shot) if shot.narration else ():
             first = start + frames_of(line.from_, rate) if line.from_ else max(place, free)
             yield line, first
             place = free = first + _frames(length_of(line, lengths), rate)
             last = number + len(heard_over(line, order)) - 1
-            going_on.append((free, last))
+            if last > number:
+                going_on.append((free, last))
             needed = max(needed, free - start) if last == number else needed
         if shot.shot not in frames:
-            known = [frames.get(slate) for slate in order]
+            known = [frames.get(slate) for slate in order] if going_on else []
             ends = ((end - start + pad_of(shots[last], rate), last) for end, last in going_on if last >= number)
             shares = [_share(length, known[number : last + 1]) for length, last in ends]
             frames[shot.shot] = max([needed + pad, *shares])
@@ -258,7 +272,9 @@ def _dialogue_places(
     begin, end = rate.seconds(event.start + pad), rate.seconds(event.end)
     known = [lengths.get(line.slate) for line in lines]
     seconds = [each for each in known if each is not None]
-    if len(seconds) != len(lines):
+    if shot.lasts_as_speech and not shot.sound:
+        seconds = [length_of(line, lengths) for line in lines]  # its narration follows
+    elif len(seconds) != len(lines):
         letters = sum(len(line.text) for line in lines) or 1
         room = end - begin - rate.seconds(pad)
         spoken = min(room, lengths.get(shot.shot, room))
