@@ -64,7 +64,7 @@ Select = Annotated[
         "--select",
         metavar="SHOTS",
         help="Make only these shots: `1B`, `1A+` with the shots that continue it, `scene:2`, `state:new`, `changed`, "
-        "`draft:approved`, `stills`, `1A@still`; separated by commas. The animatic stands in for the others.",
+        "`draft:approved`, `stills`, `speech`, `1A@still`; separated by commas. The animatic stands in for the others.",
         autocompletion=complete_selection,
     ),
 ]
