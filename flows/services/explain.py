@@ -242,13 +242,18 @@ def print_explanation(console: Terminal, explanation: Explanation) -> None:
         console.print(styled("\n", (title, "bold")))
 
     take, request = explanation.take, explanation.take.request
-    console.print(styled((f"{take.shot} take {take.take}", "bold"), f" from {request.provider}"))
+    console.print(
+        styled(
+            (f"{take.shot} take {take.take}", "bold"),
+            ", drawn on this machine" if take.chosen.is_card else f" from {request.provider}",
+        )
+    )
     say(*(f"  {name:<12}{value}" for name, value in _facts(explanation)))
     if explanation.attachments:
         head("what goes with it")
         say(*(f"  {_attachment_line(each)}" for each in explanation.attachments))
     if request.board:
-        head("the board")
+        head("the words" if request.board.written else "the board")
         say(*(f"  {name:<12}{value}" for name, value in _board_lines(request.board)))
     if request.prompt:
         head("the prompt")
@@ -264,8 +269,9 @@ def print_explanation(console: Terminal, explanation: Explanation) -> None:
 
 def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     take, request = explanation.take, explanation.take.request
-    yield "asked for", f"{request.mode.value}: {explanation.why}"
-    yield "model", request.model
+    if not take.chosen.is_card:
+        yield "asked for", f"{request.mode.value}: {explanation.why}"
+        yield "model", request.model
     size = f"{request.width}×{request.height}"
     if take.kind == "clip":
         about = "≈ " if take.is_estimate else ""
@@ -281,7 +287,7 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if not take.chosen.is_free:
         price = str(take.price) if take.price else "not known (`storyreel prices`)"
         yield "price", "; ".join(filter(None, (price, take.chosen.price_note)))
-    if take.kind != "speech":
+    if take.kind != "speech" and not take.chosen.is_card:
         yield "seed", str(request.seed)
     if request.prompt and take.kind == "clip":
         yield "expansion", "on: the service rewrites the prompt" if request.expand_prompt else "off"
@@ -300,6 +306,11 @@ def _attachment_line(each: ExplainedAttachment) -> str:
 
 
 def _board_lines(board: Board) -> Iterator[tuple[str, str]]:
+    if written := board.written:
+        yield from written.lines
+        yield "lettering", ", ".join(filter(None, (written.lettering.style, written.lettering.colour or "")))
+        yield "length", f"{counted(board.frames, 'frame')} at {board.rate} fps"
+        return
     yield "slate", ", ".join(filter(None, (board.film, board.scene, board.slate)))
     yield "camera", f"{board.size}, {board.camera}" if board.size else board.camera
     if board.place:

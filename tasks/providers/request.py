@@ -74,11 +74,18 @@ class WrittenCard(Frozen):
     """Number of the way in which they are drawn."""
 
     @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """What is written, each with its role: `line`, or of credits what the names have done; may be empty."""
+        if self.credits:
+            return tuple((entry.role, ", ".join(entry.names)) for entry in self.credits.entries)
+        return (("", self.card.text), *((("line", self.card.line),) if self.card.line else ())) if self.card else ()
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Every text that is drawn."""
         if self.credits:
-            return tuple(text for entry in self.credits.entries for text in (entry.role, *entry.names))
-        return (self.card.text, self.card.line) if self.card else ()
+            return tuple(text for entry in self.credits.entries for text in (entry.role, *entry.names) if text)
+        return tuple(text for _, text in self.lines)
 
 
 class Board(Frozen):

@@ -122,6 +122,14 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
     board = request.board
     if board is None:
         return
+    if written := board.written:
+        words = written.credits or written.card
+        yield "words", " / ".join(": ".join(filter(None, line)) for line in written.lines)
+        yield "lettering", written.lettering.model_dump_json(exclude_defaults=True)
+        yield "form", words.model_dump_json(exclude_defaults=True, include={"roll", "background"}) if words else ""
+        yield "frame rate", str(board.rate)
+        yield "duration", f"{board.frames} frames"
+        return
     yield "title", board.film
     yield "scene", board.scene
     yield "slate", board.slate

@@ -99,6 +99,6 @@ async def test_no_shot_begins_with_the_picture_of_a_card(tmp_path: Path) -> None
 @pytest.mark.usefixtures("no_fonts")
 async def test_no_card_is_stored_with_boxes_for_letters_that_there_were(tmp_path: Path) -> None:
     ordered = card("守灯人", lettering="2")
-    assert board_of(ordered).texts == ("守灯人", "")
+    assert board_of(ordered).texts == ("守灯人",)
     with pytest.raises(Terminal, match="there was one where the film was planned"):
         await drawn(ordered, tmp_path / "card.mp4")
