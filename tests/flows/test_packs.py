@@ -155,6 +155,18 @@ def test_a_film_with_stills_has_the_same_takes_on_another_host(tmp_path: Path, b
     assert {take.kind for take in here.takes} == {"sheet", "still", "last still", "clip"}
 
 
+def test_translations_travel_with_a_film_that_has_languages(film: Path, bucket: str, away: Home) -> None:
+    beside = film.with_name("film.translations.yaml")
+    plain = version_of(read(film))
+    beside.write_text("translations: 1\n")
+    assert version_of(read(film)) == plain, "a film without languages has none"
+    film.write_text(film.read_text().replace("title: Away", "title: Away\nlanguages: [en, fr]"))
+    packed = pack(film, bucket)
+    assert fetch_storyboard(packed.address, away).with_name(beside.name).read_text() == beside.read_text()
+    beside.write_text("translations: 1\nlines: []\n")
+    assert version_of(read(film)) != packed.version
+
+
 def test_what_is_in_the_bucket_is_not_sent_again(film: Path, bucket: str) -> None:
     first = pack(film, bucket)
     assert first.sent > 0
@@ -336,6 +348,16 @@ def test_what_was_changed_at_an_address_is_seen_by_the_next_run(film: Path, buck
     film.write_text(film.read_text().replace("One", "Two"))
     system.put_file(str(film), f"{bucket}film.yaml")
     assert read(fetch_storyboard(f"{bucket}film.yaml", away)).title == "Two"
+
+
+def test_the_translations_at_an_address_come_with_the_film(film: Path, bucket: str, away: Home) -> None:
+    film.write_text("storyboard: 1\ntitle: One\nlanguages: [en, fr]\nshots: [{shot: 1A, action: She waits.}]\n")
+    system = fsspec.filesystem("s3")
+    system.put_file(str(film), f"{bucket}film.yaml")
+    name = "film.translations.yaml"
+    assert not fetch_storyboard(f"{bucket}film.yaml", away).with_name(name).exists()
+    system.pipe_file(f"{bucket}{name}", b"translations: 1\n")
+    assert fetch_storyboard(f"{bucket}film.yaml", away).with_name(name).read_text() == "translations: 1\n"
 
 
 def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str, away: Home, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +145,26 @@ def test_a_film_is_played_with_its_subtitles(place: Place, tmp_path: Path) -> No
     subtitles = place.browser.get(httpx.URL(link).join(track))
     assert subtitles.headers["content-type"].startswith("text/vtt")
     assert subtitles.text == "WEBVTT\n\n1\n00:00:01.500 --> 00:00:02.000\nAna: &lt;no&gt; &amp; yes\n"
+
+
+def test_a_film_is_played_with_its_subtitles_in_every_language(place: Place, tmp_path: Path) -> None:
+    film = tmp_path / "sequence.mp4"
+    film.write_bytes(CONTENT)
+    for name in ("srt", "fr.srt", "de.srt"):
+        film.with_name(f"sequence.{name}").write_text(f"1\n00:00:01,500 --> 00:00:02,000\n{name}\n")
+    noted = note_film(place.home, str(uuid4()), "Film", str(film), ["en", "fr"])
+    link = place.links.film(noted)
+    page = place.browser.get(link).text
+    tracks = re.findall(r'<track kind="subtitles" label="(.*?)" srclang="(.*?)" src="(.*?)"( default)?>', page)
+    assert [(label, tag, shown) for label, tag, _, shown in tracks] == [
+        ("English", "en", " default"),
+        ("Français", "fr", ""),
+    ]
+    found = [place.browser.get(httpx.URL(link).join(source.replace("&amp;", "&"))).text for _, _, source, _ in tracks]
+    assert [text.splitlines()[-1] for text in found] == ["srt", "fr.srt"]
+    assert place.browser.get(link.replace("?", ".de.vtt?")).status_code == 404, "it is of another film"
+    noted = note_film(place.home, str(uuid4()), "Film", str(film), ["en", "fr"], has_words=True)
+    assert " default" not in place.browser.get(place.links.film(noted)).text
 
 
 def test_a_film_that_was_replaced_or_has_gone_is_not_played_as_another(place: Place, tmp_path: Path) -> None:
