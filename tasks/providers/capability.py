@@ -146,8 +146,12 @@ class Capability(Frozen):
         return tuple(sold for sold in durations if sold <= left)
 
 
-_HAN = ((0x3005, 0x3007), (0x3021, 0x3029), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-"""Code points of the script Han, in Unicode's blocks of ideographs."""
+_HAN = (
+    *((0x2E80, 0x2FD5), (0x3005, 0x3007), (0x3021, 0x3029), (0x31C0, 0x31EF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)),
+    *((0xF900, 0xFAFF), (0x20000, 0x3FFFF)),
+)
+"""Code points of the script Han, in Unicode's blocks of ideographs, radicals and strokes; rather too many than too few,
+so that a budget holds."""
 
 
 def is_han(letter: str) -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import characters, sampled_from, text
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
@@ -24,6 +26,7 @@ from storyreel.tasks.inspection.speech import spoken_seconds
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.providers.dashscope import DashScope
 from storyreel.tasks.providers.errors import Ambiguous, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.speech import speech_body
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
@@ -232,6 +235,13 @@ async def test_characters_that_make_no_sense_are_unknown_with_a_warning(count: s
         accepted = await provider.submit(spoken())
     assert accepted.task == "audio_1" and "makes no sense" in accepted.remark
     assert accepted.answer and accepted.answer.billed is None
+
+
+@settings(max_examples=300)
+@given(line=text(characters(codec="utf-8") | sampled_from("海上の灯り々〇龍한글⺀㇀𠀀")))
+def test_a_line_is_never_quoted_below_what_is_billed_for_it(line: str) -> None:
+    able = find_capability(DashScope, None, Mode.SPEECH)
+    assert qwen_speech.billed(line) <= able.characters(line) <= 2 * len(line)
 
 
 def test_every_voice_and_language_is_one_that_the_service_documents() -> None:
