@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any, cast
 
 import typer
@@ -19,7 +20,8 @@ from storyreel.flows.commands.main import COMMANDS
 def function_of(name: str) -> Callable[..., None]:
     """The function of a command."""
     module = import_module(f"storyreel.flows.commands.{COMMANDS[name].module}")
-    return cast(Callable[..., None], getattr(module, name))
+    # `import` is no name in Python.
+    return cast(Callable[..., None], getattr(module, f"{name}_" if iskeyword(name) else name))
 
 
 class _PlainHelp:

@@ -61,6 +61,10 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Write the cut for an editing program: shots with all their takes, transitions, sound and marks. Buys "
             "nothing.",
         ),
+        "import": Listed(
+            "import_cut",
+            "Take over an editing program's cut: order, parts of takes, transitions, takes. Shows the change and asks.",
+        ),
         "explain": Listed(
             "services",
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",

@@ -13,17 +13,16 @@ from unicodedata import normalize
 import typer
 
 from storyreel.flows.commands.options import AsJson, File, Set, Slate, parse_vars, print_result
+from storyreel.flows.commands.storyboard_file import overwrite, read_bytes
 from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.derived.pictures import PictureShot, made_of, stills_of
 from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.problems.phrases import listed, reason, shown
-from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.problems.phrases import listed, shown
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.storage.files import replace_content
 
 
 class Retaken(Frozen):
@@ -81,7 +80,7 @@ def retake(
     set_vars, shot = parse_vars(sets), normalize("NFC", shot)
 
     film = read(storyboard, set_vars)
-    before = _read_bytes(storyboard)
+    before = read_bytes(storyboard)
     byte_order_mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
     text = before.removeprefix(byte_order_mark).decode()
     try:
@@ -94,7 +93,7 @@ def retake(
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
     if edit.changes:
-        _overwrite(storyboard, before, byte_order_mark + edit.text.encode())
+        overwrite(storyboard, before, byte_order_mark + edit.text.encode())
     retaken = Retaken(
         storyboard=storyboard,
         shot=editing.find_shot(edit.film, shot),
@@ -174,21 +173,3 @@ def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
 def _used(shot: Shot) -> tuple[object, ...]:
     """All that the take that is used depends on and that a retake can change."""
     return shot.circled_take, shot.action, shot.edit and shot.edit.instruction
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoryboardError.in_file(path, f"the file cannot be read: {reason(error)}") from error
-
-
-def _overwrite(path: Path, before: bytes, after: bytes) -> None:
-    """Replace a file's content. Raises StoryboardError if it cannot be written, or no longer holds `before`."""
-    try:
-        is_replaced = replace_content(path, before, after)
-    except OSError as error:
-        raise StoryboardError.in_file(path, f"the file cannot be written: {reason(error)}") from error
-    if not is_replaced:
-        what = "another program has just changed the file; it is left as it is"
-        raise StoryboardError.in_file(path, what, "run it again")

@@ -84,7 +84,7 @@ class _Writer:
         name = f"{shot.slate} {take.name}"
         place = {"offset": self._film_time(shot.event.start), "name": name, "duration": self._time(frames)}
         if take.media is None:
-            gap = SubElement(around, "gap", place | {"start": self._time(0)})
+            gap = SubElement(around, "gap", place | {"start": self._time(take.first)})
             SubElement(gap, "note").text = f"{name} is not made"
             return gap
         kind = {} if take.media.has_sound and shot.is_heard else {"srcEnable": "video"}

@@ -114,3 +114,30 @@ def test_forms_of_plug_ins_are_written_and_name_all_takes_in_the_cut(film: Path,
     else:
         read = otio.adapters.read_from_file(str(film.parent / "cut.aaf"), adapter_name="AAF")
         assert read.duration() == otio.opentime.RationalTime(180, 30)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_cut_is_taken_over_after_the_change_was_shown(film: Path) -> None:
+    """The change is shown, and made only when somebody agrees; what was bought stays."""
+    assert storyreel(film, "export", "film.yaml", "--to", "otio", "--out", "cut.otio").returncode == 0
+    cut = film.parent / "cut.otio"
+    edited = otio.adapters.read_from_file(str(cut))
+    (track,) = edited.video_tracks()
+    first = track[0]
+    first.active_media_reference_key = "take 1"
+    first.source_range = otio.opentime.TimeRange(otio.opentime.RationalTime(6, 30), otio.opentime.RationalTime(30, 30))
+    otio.adapters.write_to_file(edited, str(cut))
+
+    refused = storyreel(film, "import", "cut.otio", "film.yaml")
+    assert refused.returncode == 2 and "needs --yes" in refused.stderr, refused.stderr
+    assert film.read_text() == FILM and "+" in refused.stdout
+    done = storyreel(film, "import", "cut.otio", "film.yaml", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "nothing is bought again" in done.stdout
+    assert "circled: 1, use: {from: 6f, length: 30f}" in film.read_text()
+    plan = json.loads(storyreel(film, "plan", "film.yaml", "--json").stdout)
+    assert [(take["shot"], take["state"]) for take in plan["shots"]] == [
+        ("1A", "cached"), ("1A", "cached"), ("1B", "cached"), ("1C", "new"),
+    ]  # fmt: skip
+    again = storyreel(film, "import", "cut.otio", "film.yaml")
+    assert again.returncode == 0 and "says this cut already" in again.stdout

@@ -1,0 +1,140 @@
+"""Reads a cut from an edit decision list of CMX 3600."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
+from storyreel.flows.handover.names import Named, TakeNames
+from storyreel.specs.frozen import Trusted
+from storyreel.specs.timing import FrameRate
+
+_TIMECODE = r"(\d\d[:;.]\d\d[:;.]\d\d[:;.]\d\d)"
+_EVENT = re.compile(
+    rf"(?P<number>\d{{1,6}})\s+(?P<reel>\S+)\s+(?P<channel>\S+)\s+(?P<how>C|D|W\d+|K\S*)\s+(?P<length>\d+)?\s*"
+    rf"{_TIMECODE}\s+{_TIMECODE}\s+{_TIMECODE}\s+{_TIMECODE}\s*"
+)
+_SPEED = re.compile(r"M2\s+\S+\s+(?P<speed>-?[0-9.]+)\s+\S+")
+_PICTURE = frozenset({"V", "B", "AA/V", "A/V", "V1", "VA1"})
+_BLACK = "BL"
+
+
+class _Line(Trusted):
+    """An event's line, with the comments behind it. Times are frames."""
+
+    reel: str
+    how: str
+    length: int
+    first: int
+    end: int
+    start: int
+    until: int
+    names: tuple[str, ...]
+    """What its comments call the clip, the most exact first."""
+    speed: float | None = None
+
+
+def read_edl(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
+    """The cut that a list has. A dissolve of D frames lies over the cut, D // 2 of them before it.
+
+    Raises NotImported.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise NotImported(f"{file} cannot be read: {error.strerror}") from error
+    if "FCM: DROP FRAME" in text:
+        raise NotImported(f"{file} counts drop frames", hint="export it with non-drop timecode")
+    lines = list(_lines(text, rate))
+    if not lines:
+        raise NotImported(f"{file} has no events of picture", hint="is it an EDL of CMX 3600?")
+    return _Reader(rate, names).cut(lines)
+
+
+def _lines(text: str, rate: FrameRate) -> Iterator[_Line]:
+    found: list[_Line] = []
+    for written in text.splitlines():
+        if match := _EVENT.fullmatch(written.strip()):
+            if match["channel"].upper() not in _PICTURE:
+                continue
+            times = [_frame(timecode, rate) for timecode in match.groups()[-4:]]
+            found.append(
+                _Line(
+                    reel=match["reel"], how=match["how"], length=int(match["length"] or 0), first=times[0],
+                    end=times[1], start=times[2], until=times[3], names=(),
+                )
+            )  # fmt: skip
+        elif found and (speed := _SPEED.fullmatch(written.strip())):
+            found[-1] = found[-1].model_copy(update={"speed": float(speed["speed"])})
+        elif found and (comment := re.fullmatch(r"\*\s*(FROM|TO) CLIP NAME:\s*(.*)", written.strip())):
+            # Of a dissolve the name of the incoming clip comes second.
+            kept = () if comment[1] == "TO" else found[-1].names
+            found[-1] = found[-1].model_copy(update={"names": (comment[2], *kept)})
+        elif found and (comment := re.fullmatch(r"\*\s*SOURCE FILE:\s*(.*)", written.strip())):
+            found[-1] = found[-1].model_copy(update={"names": (*found[-1].names, comment[1])})
+    yield from found
+
+
+class _Reader:
+    """Turns the lines of a list into shots; it knows the take of each reel once it was named."""
+
+    def __init__(self, rate: FrameRate, names: TakeNames) -> None:
+        self._builder, self._names = CutBuilder(rate), names
+        self._of_reel: dict[str, Named] = {}
+        self._fade_out, self._from_black = 0, False
+
+    def cut(self, lines: list[_Line]) -> EditedCut:
+        position = lines[0].start
+        for line in lines:
+            if line.start != position:
+                self._builder.foreign(line.reel, "does not begin where the shot before ends")
+            position = line.until
+            if line.how not in ("C", "D"):
+                self._builder.foreign(line.reel, "comes with a wipe or a key")
+            elif line.reel == _BLACK:
+                self._black(line)
+            elif line.first != line.end or line.start != line.until:
+                self._shot(line)
+        self._builder.transition("fade", self._fade_out, 0)
+        return self._builder.cut()
+
+    def _black(self, line: _Line) -> None:
+        """The fade to black behind the shot before: it goes on until it is black."""
+        if line.start == line.until:
+            self._from_black = True
+            return
+        if line.how != "D" or line.length != line.until - line.start:
+            self._builder.foreign(line.reel, "is black for some time; the language has no black")
+            return
+        self._builder.longer(line.length)
+        self._fade_out = line.length
+
+    def _shot(self, line: _Line) -> None:
+        named = self._names.find(*line.names, line.reel) or self._of_reel.get(line.reel)
+        if named is None:
+            self._builder.foreign(next(iter(line.names), line.reel), "is no take of the film")
+            return
+        self._of_reel[line.reel] = named
+        frames = line.until - line.start
+        if line.speed == 0:
+            self._builder.held(named.slate, frames)
+            return
+        if line.speed is not None:
+            self._builder.foreign(named.slate, "has another speed")
+            return
+        before = 0
+        if line.how == "D" and not self._from_black:
+            before = line.length // 2
+            self._builder.longer(before)
+            self._builder.transition("dissolve", before, line.length - before)
+        elif line.how == "D" or self._fade_out:
+            self._builder.transition("fade", self._fade_out, line.length if line.how == "D" else 0)
+        self._fade_out, self._from_black = 0, False
+        self._builder.shot(named.slate, named.take, line.first + before, frames - before)
+
+
+def _frame(timecode: str, rate: FrameRate) -> int:
+    hours, minutes, seconds, frames = map(int, re.split("[:;.]", timecode))
+    return ((hours * 60 + minutes) * 60 + seconds) * rate.nominal + frames

@@ -1,0 +1,76 @@
+"""Reads a cut from OpenTimelineIO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
+from storyreel.flows.handover.names import Named, TakeNames
+from storyreel.flows.handover.otio import FADE, HELD, OWN
+from storyreel.specs.timing import FrameRate
+
+
+def read_otio(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
+    """The cut that the one track of picture has. Raises NotImported."""
+    try:
+        found = otio.adapters.read_from_file(str(file), "otio_json")
+    except Exception as error:  # its reader raises what comes: OTIOError, ValueError, RuntimeError
+        raise NotImported(f"{file} cannot be read as OpenTimelineIO: {error}") from error
+    if not isinstance(found, otio.schema.Timeline):
+        raise NotImported(f"{file} holds no timeline")
+    tracks = [track for track in found.video_tracks() if list(track.find_clips())]
+    if len(tracks) != 1:
+        raise NotImported(f"{file} has {len(tracks)} tracks of picture with clips, and a storyboard has one cut")
+    builder = CutBuilder(rate)
+    for item in tracks[0]:
+        _add(item, builder, rate, names)
+    return builder.cut()
+
+
+def _add(item: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> None:
+    if isinstance(item, otio.schema.Transition):
+        before, after = (_frames(each, rate, builder, item.name) for each in (item.in_offset, item.out_offset))
+        builder.transition("fade" if item.name == FADE else "dissolve", before, after)
+    elif isinstance(item, otio.schema.Clip):
+        _add_clip(item, builder, rate, names)
+    elif _frames(item.duration(), rate, builder, item.name):
+        what = "is empty; the language has no black" if isinstance(item, otio.schema.Gap) else "is a nested sequence"
+        builder.foreign(item.name or type(item).__name__, what)
+
+
+def _add_clip(clip: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> None:
+    own = clip.metadata.get(OWN, {})
+    named = _take_of(clip, names)
+    if named is None:
+        builder.foreign(clip.name, "is no take of the film")
+        return
+    span = clip.trimmed_range()
+    start, frames = (_frames(each, rate, builder, clip.name) for each in (span.start_time, span.duration))
+    if own.get(HELD):
+        builder.held(named.slate, frames)
+        return
+    if any(not isinstance(effect, otio.schema.Effect) or effect.effect_name for effect in clip.effects):
+        builder.foreign(clip.name, "has effects, or another speed")
+        return
+    builder.shot(named.slate, named.take, start, frames)
+
+
+def _take_of(clip: Any, names: TakeNames) -> Named | None:
+    reference, slate = clip.media_reference, clip.metadata.get(OWN, {}).get("slate", "")
+    take = reference.metadata.get(OWN, {}).get("take") if reference else None
+    if slate and take and names.find(slate):
+        return Named(slate, int(take))
+    address, name = getattr(reference, "target_url", "") or "", reference.name if reference else ""
+    of_slate = (f"{slate} {clip.active_media_reference_key}",) if slate else ()
+    return names.find(*of_slate, address, name, clip.name)
+
+
+def _frames(time: Any, rate: FrameRate, builder: CutBuilder, name: str) -> int:
+    """A time in frames of the film."""
+    frames: float = time.rescaled_to(float(rate.exact)).value
+    if abs(frames - round(frames)) > 0.01:
+        builder.foreign(name, f"has a time between two frames of the film: {time.value:g} at {time.rate:g} fps")
+    return round(frames)

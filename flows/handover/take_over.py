@@ -1,0 +1,90 @@
+"""Takes over a cut that comes back from an editing program into the text of its storyboard."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from storyreel.flows.handover.changes import changes_of
+from storyreel.flows.handover.edited import EditedCut, NotImported
+from storyreel.flows.handover.export import Form, film_timeline, write_timeline
+from storyreel.flows.handover.names import TakeNames
+from storyreel.flows.handover.timeline import Timeline
+from storyreel.flows.planning.planner import Planner
+from storyreel.specs.problems.phrases import abridged
+from storyreel.specs.recutting import recut
+from storyreel.specs.timing import FrameRate
+
+Read = Callable[[Path, FrameRate, TakeNames], EditedCut]
+
+_MOST_ROUNDS = 4
+"""A transition that was a default of the first shot, or becomes one, is only known once the shots are reordered."""
+
+
+async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[str, str]) -> str:
+    """The text of the planner's storyboard with the cut of a file; as it was if it says that already.
+
+    Raises NotImported for a cut that the storyboard cannot say, or with which something would be bought again, and
+    StoryboardError.
+    """
+    form = form_of(cut)
+    timeline = await film_timeline(planner)
+    names = TakeNames(timeline)
+    after = _reader(form)(cut, timeline.rate, names)
+    now, new_text = planner, text
+    for _ in range(_MOST_ROUNDS):
+        change = changes_of(timeline, _as_said(timeline, form, names), after)
+        if change is None:
+            _check_purchases(planner, now)
+            return new_text
+        new_text, film = recut(new_text, now.film, change, set_vars)
+        now = replace(now, film=film)
+        timeline = await film_timeline(now)
+    raise NotImported(f"{cut} has a cut that the storyboard cannot say", hint="change the storyboard by hand")
+
+
+def form_of(cut: Path) -> Form:
+    """The form of a timeline by its name. Raises NotImported for one that is not read."""
+    forms: dict[str, Form] = {".otio": "otio", ".edl": "edl", ".fcpxml": "fcpxml"}
+    if form := forms.get(cut.suffix.lower()):
+        return form
+    raise NotImported(f"{cut} is no timeline that is read", hint="export it as .otio, .edl or .fcpxml")
+
+
+def _reader(form: Form) -> Read:
+    if form == "edl":
+        from storyreel.flows.handover.read_edl import read_edl
+
+        return read_edl
+    if form == "fcpxml":
+        from storyreel.flows.handover.read_fcpxml import read_fcpxml
+
+        return read_fcpxml
+    from storyreel.flows.handover.read_otio import read_otio
+
+    return read_otio
+
+
+def _as_said(timeline: Timeline, form: Form, names: TakeNames) -> EditedCut:
+    """The timeline as it is read back from a form, which may say less than it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"cut.{form}"
+        write_timeline(timeline, form, file)
+        return _reader(form)(file, timeline.rate, names)
+
+
+def _check_purchases(before: Planner, after: Planner) -> None:
+    """Return if nothing that is made already would be bought again. Raises NotImported."""
+    old = before.plan()
+    to_buy = {take.key for take in old.bought}
+    made = {(take.shot, take.take) for take in old.takes if take.state != "new"}
+    more = [take for take in after.plan().bought if take.key not in to_buy and (take.shot, take.take) in made]
+    if more:
+        shots = abridged(dict.fromkeys(take.shot for take in more))
+        raise NotImported(
+            f"with this cut {shots} would be bought again: a shot that is continued has another take, or a dissolve "
+            "needs other frames where `handles` are to be shot",
+            hint="change that in the editing program, or write it into the storyboard by hand",
+        )
