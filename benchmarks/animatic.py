@@ -34,8 +34,8 @@ from tests.tasks.providers.animatic.drawing import board_of, drawn, request
 _KINDS: dict[str, dict[str, Any]] = {
     "card, static": {},
     "card, push in": {"camera": "push in"},
-    "figures, static": {"cast": (("Mira", 3), ("Tom", 9)), "size": "medium"},
-    "figures, push in": {"cast": (("Mira", 3), ("Tom", 9)), "size": "medium", "camera": "push in"},
+    "figures, static": {"cast": (("Mira", 3, True), ("Tom", 9, False)), "size": "medium"},
+    "figures, push in": {"cast": (("Mira", 3, True), ("Tom", 9, False)), "size": "medium", "camera": "push in"},
     "card, push in, spoken": {"camera": "push in", "voice": found.name if (found := engine()) else ""},
     "still, static": {"first": True},
     "still, push in": {"first": True, "camera": "push in"},

@@ -184,11 +184,6 @@ class Storyboard(StoryboardModel):
         """Whether the film itself has its subtitles as tracks."""
         return bool(self.languages or self.subtitles)
 
-    @cached_property
-    def has_titles(self) -> bool:
-        """Whether words of its own lie over its pictures."""
-        return bool(self.titles) or any(shot.titles for shot in self.all_shots)
-
     @property
     def burnt_in_language(self) -> str | None:
         """The tag of the language whose subtitles are in the picture; None if none are."""

@@ -118,11 +118,13 @@ class Board(Frozen):
     """Camera angle, may be empty."""
     lens: str = ""
     """Lens, may be empty."""
-    cast: tuple[tuple[str, int], ...] = ()
-    """Who is seen, by name and number of colour, if there may be no picture to show; empty if there is one."""
-    over: Literal["", "titles", "subtitles"] = ""
-    """What the film lays over its pictures, for which their foot is left free. Subtitles stand for those that are drawn
-    here."""
+    cast: tuple[tuple[str, int, bool], ...] = ()
+    """Who is seen, if there may be no picture to show: name, number of colour, and whether her hair is long. Empty if
+    there is one."""
+    titled: bool = False
+    """Whether the film lays words over the foot of this picture, which is left free for them."""
+    subtitled: bool = False
+    """Whether it lays subtitles over it, which stand for those that are drawn here."""
     voice: str = ""
     """The engine that speaks the dialogue, with its version; empty if tones stand for it."""
     language: str = ""
@@ -139,7 +141,7 @@ class Board(Frozen):
         if self.written:
             return self.written.texts
         spoken = (text for who, line in self.dialogue for text in (who.upper(), line))
-        seen = (name.upper() for name, _ in self.cast)
+        seen = (name.upper() for name, *_ in self.cast)
         others = filter(None, (self.angle.upper(), self.lens.upper(), *seen))
         return self.film, self.scene, self.slate, self.action, self.place.upper(), *spoken, *others
 
@@ -151,7 +153,7 @@ class Board(Frozen):
         return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
 
 
-_BESIDE_PICTURES = ("angle", "lens", "cast", "over", "voice", "language")
+_BESIDE_PICTURES = ("angle", "lens", "cast", "titled", "subtitled", "voice", "language")
 
 
 class Request(Trusted):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.language.titles import Card, Credits
+from storyreel.specs.language.titles import Card, Credits, Words
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
@@ -65,7 +66,8 @@ def board_of(
         seen = shot.cast
     if seen and not has_picture:
         colours = cast_colours(tuple(film.cast))
-        board = board.model_copy(update={"cast": tuple((film.names[key], colours[key]) for key in seen)})
+        cast = ((film.names[key], colours[key], _has_long_hair(film.cast[key].description, key)) for key in seen)
+        board = board.model_copy(update={"cast": tuple(cast)})
     try:
         letters = _letters(board.texts, font, display_font(film) if shot.is_card else None, digest)
     except (MediaError, OSError) as error:
@@ -91,15 +93,15 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         frames=frames,
         rate=film.format.fps,
         font=str(font or ""),
-        over=_over(film),
+        titled=any(map(_lies_at_foot, (*film.titles, *shot.titles))),
+        subtitled=film.burnt_in_language is not None,
         **_guide_voice(film, shot),
     )
 
 
-def _over(film: Storyboard) -> Literal["", "titles", "subtitles"]:
-    if film.burnt_in_language is not None:
-        return "subtitles"
-    return "titles" if film.has_titles else ""
+def _lies_at_foot(words: Words) -> bool:
+    """Whether words over the picture may be where the board tells what happens."""
+    return "bottom" in words.place if words.place else words.kind != "title"
 
 
 def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:
@@ -127,6 +129,24 @@ def cast_colours(cast: tuple[str, ...]) -> Mapping[str, int]:
         clear = (number for number in free if all(_are_unlike(number, other) for other in taken.values()))
         taken[key] = next(chain(clear, free, numbers))
     return taken
+
+
+_HAIR = re.compile(
+    r"\b(?:(?P<long>braids?|plaits?|ponytail|bun|bob|curls|long[\w\s]{0,20} hair)"
+    r"|(?P<short>bald|shaved|crew cut|short[\w\s]{0,20} hair|beard|moustache)"
+    r"|(?P<she>wom[ae]n|girls?|lady|mother|grandmother|sister|daughter|\w{3,}woman|she|her)"
+    r"|(?P<he>m[ae]n|boys?|father|grandfather|brother|son|\w{3,}man|he|his))\b"
+)
+"""Words of a description that tell the hair of a person, those of the hair itself before those of the person."""
+
+
+def _has_long_hair(description: str, key: str) -> bool:
+    """Whether a figure has long hair, by its description in English; if that does not tell, by its key."""
+    told = {found.lastgroup for found in _HAIR.finditer(description.casefold())}
+    for kind in ("long", "short", "she", "he"):
+        if kind in told:
+            return kind in ("long", "she")
+    return bool(hashlib.sha256(key.encode()).digest()[1] % 2)
 
 
 def _are_unlike(one: int, other: int) -> bool:

@@ -117,7 +117,7 @@ class _Name(NamedTuple):
 def _names(board: Board, width: int, canvas: Canvas) -> Iterator[_Name]:
     """The names of those who are seen, in rows of this width; those that have no place in three rows are left out."""
     x = row = 0
-    for name, number in board.cast:
+    for name, number, _ in board.cast:
         block = one_line(name.upper(), width, canvas.px(17), Weight.BOLD, canvas.fonts)
         if x and x + block.width > width:
             x, row = 0, row + 1

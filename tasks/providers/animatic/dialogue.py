@@ -60,7 +60,7 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
     speakers = list(dict.fromkeys(who for who, _ in board.dialogue))
     pages = [(line, page) for line, page in _pages(board, canvas) if page.lines]
     weights = [sum(map(len, page.lines)) + _GAP for _, page in pages]
-    colours = {who: colour_of(number) for who, number in board.cast}
+    colours = {who: colour_of(number) for who, number, _ in board.cast}
     shown, before = [], 0
     for (line, page), weight in zip(pages, weights, strict=True):
         who = board.dialogue[line][0]

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from storyreel.tasks.media.text.layout import Box, Colour
 from storyreel.tasks.providers.animatic.canvas import Palette
+from storyreel.tasks.providers.request import Board
 
 Point = tuple[float, float]
 
@@ -61,11 +62,23 @@ _BEHIND = 0.9
 """Size of a row of figures, in those of the row in front of it."""
 
 
-class Figure(NamedTuple):
-    """A person, as drawn."""
+class Person(NamedTuple):
+    """Somebody who is drawn."""
 
     number: int
     """Which of the colours is theirs."""
+    has_long_hair: bool = False
+
+
+def people_of(board: Board) -> tuple[Person, ...]:
+    """Those whom a board shows."""
+    return tuple(Person(number, has_long_hair) for _, number, has_long_hair in board.cast)
+
+
+class Figure(NamedTuple):
+    """A person in a picture."""
+
+    person: Person
     x: float
     """Place of the middle, in pixels."""
     top: float
@@ -81,21 +94,21 @@ def colour_of(number: int) -> Colour:
     return _shade(number, 0.74, 0.62)
 
 
-def draw_figures(ground: Image.Image, numbers: Sequence[int], size: str, frame: Box, palette: Palette) -> None:
-    """Draw people, by the numbers of their colours, on a ground; `frame` is the part of it that they are placed in.
+def draw_figures(ground: Image.Image, people: Sequence[Person], size: str, frame: Box, palette: Palette) -> None:
+    """Draw people on a ground; `frame` is the part of it that they are placed in.
 
     Of an insert their hands are drawn, of any other shot as much of them as its size shows.
     """
-    if not numbers:
+    if not people:
         return
     drawn = Image.new("RGBA", (ground.width * _FINE, ground.height * _FINE))
     pen = _Pen(drawn)
     if size == "insert":
         unit = min(frame.height * 0.34, frame.width * 0.36)
-        for place, number in enumerate(numbers[:2]):
-            _hand(pen, number, frame, unit, from_right=place == 0)
+        for place, person in enumerate(people[:2]):
+            _hand(pen, person.number, frame, unit, from_right=place == 0)
     else:
-        placed = tuple(place_figures(numbers, size, frame))
+        placed = tuple(place_figures(people, size, frame))
         unit = max(figure.head for figure in placed)
         if not _FRAMINGS.get(size, _USUAL).stands:
             # Nearer than the place.
@@ -103,14 +116,14 @@ def draw_figures(ground: Image.Image, numbers: Sequence[int], size: str, frame: 
         _shadows(ground, placed)
         for figure in placed:
             _person(pen, figure)
-    people = drawn.reduce(_FINE)
-    _light(people, unit, palette)
-    ground.paste(people, mask=people.getchannel("A"))
+    layer = drawn.reduce(_FINE)
+    _light(layer, unit, palette)
+    ground.paste(layer, mask=layer.getchannel("A"))
 
 
-def place_figures(numbers: Sequence[int], size: str, frame: Box) -> Iterator[Figure]:
+def place_figures(people: Sequence[Person], size: str, frame: Box) -> Iterator[Figure]:
     """The places of people side by side, those behind first, as large as the size says and as there is room."""
-    framing, count = _FRAMINGS.get(size, _USUAL), len(numbers)
+    framing, count = _FRAMINGS.get(size, _USUAL), len(people)
     # In a wide frame words are at the left.
     left = (0.36 if count < 4 else 0.3) if _is_wide(frame) else 0.0
     room, middle = frame.width * (1 - left), frame.x + frame.width * (1 + left) / 2
@@ -129,16 +142,16 @@ def place_figures(numbers: Sequence[int], size: str, frame: Box) -> Iterator[Fig
     # Close together, so that they belong together; never wider than the room.
     step = min(room / columns, head * framing.room * 1.06)
     for row in reversed(range(rows)):
-        members = numbers[count * row // rows : count * (row + 1) // rows]
+        members = people[count * row // rows : count * (row + 1) // rows]
         size_of_row = head * _BEHIND**row
-        for place, number in enumerate(members):
+        for place, person in enumerate(members):
             # Those in the next row are seen between them.
             off = place - (columns - 1) / 2 + (0.5 if row % 2 else 0)
             # Several look at each other, one looks into the light.
             turn = 0.5 if count == 1 else max(-1.0, min(1.0, -off * 1.4))
-            tall = 1 + (number * 7 % 5 - 2) * 0.014
+            tall = 1 + (person.number * 7 % 5 - 2) * 0.014
             lifted = top - _LIFT * head * row + size_of_row * (1 - tall) * (TALL if framing.stands else 3)
-            yield Figure(number, middle + step * off, lifted, size_of_row * tall, turn)
+            yield Figure(person, middle + step * off, lifted, size_of_row * tall, turn)
 
 
 def _is_wide(frame: Box) -> bool:
@@ -214,7 +227,7 @@ _CURVE = (-1.0, -0.67, -0.33, 0.0, 0.33, 0.67, 1.0)
 
 
 def _person(pen: _Pen, figure: Figure) -> None:
-    number, head, turn = figure.number, figure.head, figure.turn
+    number, head, turn = figure.person.number, figure.head, figure.turn
     skin, shadow = _shade(number, 0.83, 0.36), _shade(number, 0.7, 0.3)
     body, arm, leg = _shade(number, 0.52, 0.36), _shade(number, 0.45, 0.36), _shade(number, 0.26, 0.28)
     hair, line = _shade(number, 0.19, 0.28), _shade(number, 0.3, 0.32)
@@ -239,7 +252,7 @@ def _person(pen: _Pen, figure: Figure) -> None:
         limb(side, arm, (0.74, 1.8, 0.23), (0.98, 2.85, 0.19), (1.05, 3.72, 0.15))
     pen.shape(both(_TORSO), body)
     lean = turn * 0.05
-    if number % 2:
+    if figure.person.has_long_hair:
         pen.shape(both(_LONG_HAIR, lean * 0.1), hair)
     pen.limb([(*at(lean * 0.5, 0.8), 0.2 * head), (*at(0, 1.36), 0.22 * head)], shadow)
     pen.shape(both(_COLLAR), shadow)
@@ -303,11 +316,11 @@ def _shadows(ground: Image.Image, placed: Sequence[Figure]) -> None:
     ground.paste((0, 0, 0), mask=_blurred(mask, soft))
 
 
-def _light(people: Image.Image, unit: float, palette: Palette) -> None:
+def _light(layer: Image.Image, unit: float, palette: Palette) -> None:
     """Light the right edges, and darken the left ones and what is near the foot of the picture."""
-    if not (box := people.getbbox()):
+    if not (box := layer.getbbox()):
         return
-    whole = people.crop(box)
+    whole = layer.crop(box)
     mask = whole.getchannel("A")
     for shift, colour, part in ((-0.055, palette.accent, 0.55), (0.16, palette.night, 0.5)):
         edge = ImageChops.subtract(mask, _moved(mask, round(shift * unit) or (1 if shift > 0 else -1)))
@@ -315,7 +328,7 @@ def _light(people: Image.Image, unit: float, palette: Palette) -> None:
         lit = ImageChops.multiply(soft, mask).point([round(level * part) for level in range(256)])
         whole.paste((*colour[:3], 255), mask=lit)
     whole.putalpha(mask)
-    people.paste(whole, box)
+    layer.paste(whole, box)
 
 
 def _blurred(picture: Image.Image, radius: float) -> Image.Image:

@@ -94,7 +94,7 @@ class _Graph:
                 film = self._with_end(film, self.page.end)
             film = self._over(film, "layer", layer)
         # Subtitles of the film are laid over the joined picture.
-        for number, cue in enumerate(self.page.cues if self.board.over != "subtitles" else ()):
+        for number, cue in enumerate(() if self.board.subtitled else self.page.cues):
             drawn = shadowed(cue.drawn(self.page.canvas, self.page.palette), self.page.canvas.px(3))
             film = self._over(film, f"cue{number}", drawn, enable=self._while(cue))
         return self._with_timecode(self._with_progress(film))

@@ -12,7 +12,7 @@ from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.camera import Camera
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.dialogue import Cue, cues
-from storyreel.tasks.providers.animatic.figures import draw_figures
+from storyreel.tasks.providers.animatic.figures import draw_figures, people_of
 from storyreel.tasks.providers.animatic.panes import Pane, behind, filling, fills, flat, framed, row, standing
 from storyreel.tasks.providers.animatic.pictures import Picture
 from storyreel.tasks.providers.animatic.scenery import camera_diagram, empty_set
@@ -24,8 +24,9 @@ _SET_DETAIL = 0.63
 """Pixels of the empty set per frame pixel: it has only soft lines, and drawing it takes time."""
 
 
-_FREE_FOOT = 128
-"""Height that is left free for what the film lays over its pictures: two lines of a subtitle, or a lower third."""
+_SUBTITLE, _LOWER_THIRD = 128, 240
+"""Height at the foot that is left free for what the film lays over its pictures: two lines of a subtitle, and a lower
+third, which is above these."""
 
 
 class Page(NamedTuple):
@@ -52,7 +53,7 @@ def lay_out(request: Request, board: Board) -> Page:
     """
     canvas, palette = canvas_of(request, board), Palette.of(board)
     spoken = cues(board, canvas)
-    free = canvas.px(_FREE_FOOT) if board.over else 0
+    free = canvas.px(_LOWER_THIRD) if board.titled else canvas.px(_SUBTITLE) if board.subtitled else 0
     foot = canvas.safe.bottom - max(free, *(cue.height + canvas.px(18) for cue in spoken), 0)
     slate = shadowed(words.slate(board, request.take, canvas), canvas.px(3))
 
@@ -122,7 +123,7 @@ def _figures(
         width=round(whole.width),
         height=round(whole.height),
     )
-    draw_figures(stage, [number for _, number in board.cast], board.size, frame, palette)
+    draw_figures(stage, people_of(board), board.size, frame, palette)
     safe = canvas.safe
     column = (
         Box(x=safe.x, y=safe.y + canvas.px(90), width=round(safe.width * 0.36), height=foot - safe.y - canvas.px(90))

@@ -16,7 +16,7 @@ from storyreel.tasks.media.text.layout import Box, Weight, fit, one_line, shadow
 from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.captions import draw_at_side
-from storyreel.tasks.providers.animatic.figures import draw_figures
+from storyreel.tasks.providers.animatic.figures import draw_figures, people_of
 from storyreel.tasks.providers.animatic.page import MOST_PANES, card_of
 from storyreel.tasks.providers.animatic.panes import (
     HEADROOM,
@@ -109,7 +109,7 @@ def _sheet(request: Request, board: Board, canvas: Canvas, palette: Palette) -> 
     if not found:
         ground = empty_set(canvas.width, canvas.height, palette)
         whole = Box(x=0, y=0, width=canvas.width, height=canvas.height)
-        draw_figures(ground, [number for _, number in board.cast], "full", whole, palette)
+        draw_figures(ground, people_of(board), "full", whole, palette)
         return Still(_with(ground, written), CARD)
     beside = Box(x=safe.x + wide + gap, y=safe.y, width=safe.width - wide - gap, height=safe.height)
     rows = _in_rows(found, beside, canvas)

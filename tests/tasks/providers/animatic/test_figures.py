@@ -12,20 +12,23 @@ from PIL import Image
 
 from storyreel.specs.language.models import Format
 from storyreel.specs.language.shots import ShotSize
+from storyreel.specs.reading import read
 from storyreel.tasks.media.text.layout import Box
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
 from storyreel.tasks.providers.animatic.captions import story
-from storyreel.tasks.providers.animatic.figures import TALL, colour_of, draw_figures, place_figures
+from storyreel.tasks.providers.animatic.figures import TALL, Person, colour_of, draw_figures, place_figures
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.animatic.scenery import empty_set
 from storyreel.tasks.providers.animatic.still import still_of
 from storyreel.tasks.providers.request import COLOURS
+from storyreel.tasks.request.board import board_of as board_from
 from storyreel.tasks.request.board import cast_colours
+from storyreel.tasks.storage.digests import file_digest
 from tests.tasks.providers.animatic.drawing import attachment, board_of, difference, landscape, request
 
 SIZES: tuple[str, ...] = ShotSize.__args__[:-1]  # type: ignore[attr-defined]  # an insert shows hands
 RATIOS = ("16:9", "9:16", "1:1")
-MIRA, TOM = ("Mira", 3), ("Tom", 9)
+MIRA, TOM = ("Mira", 3, True), ("Tom", 9, False)
 
 
 def frame_of(ratio: str) -> Box:
@@ -36,7 +39,7 @@ def frame_of(ratio: str) -> Box:
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_the_nearer_the_shot_the_larger_the_figure_and_its_eyes_are_in_the_frame(ratio: str) -> None:
     frame = frame_of(ratio)
-    figures = [next(place_figures([0], size, frame)) for size in SIZES]
+    figures = [next(place_figures([Person(0)], size, frame)) for size in SIZES]
     assert all(one.head < other.head for one, other in pairwise(figures))
     assert all(0.2 * frame.height < each.top + each.head / 2 < 0.75 * frame.height for each in figures)
     feet = {size: (each.top + TALL * each.head) / frame.height for size, each in zip(SIZES, figures, strict=True)}
@@ -47,8 +50,8 @@ def test_the_nearer_the_shot_the_larger_the_figure_and_its_eyes_are_in_the_frame
 @settings(max_examples=60, deadline=None)
 def test_everybody_is_seen(numbers: list[int], size: str, ratio: str) -> None:
     frame = frame_of(ratio)
-    figures = list(place_figures(numbers, size, frame))
-    assert sorted(each.number for each in figures) == sorted(numbers)
+    figures = list(place_figures(list(map(Person, numbers)), size, frame))
+    assert sorted(each.person.number for each in figures) == sorted(numbers)
     for each in figures:
         assert 0 <= each.x <= frame.width and 0 < each.top + each.head / 2 < frame.height
     heads = [(each.x, each.top, each.head) for each in figures]
@@ -67,6 +70,23 @@ def test_a_figure_has_its_own_colour_and_stays_where_it_is_when_another_joins_th
     assert len(cast_colours((*cast, "one more", "and another"))) == COLOURS + 2
 
 
+@pytest.mark.parametrize(
+    ("description", "is_long"),
+    [
+        ("woman in her sixties, long grey braid", True), ("boy of twelve, knitted cap", False), ("bald woman", False),
+        ("man with a ponytail", True), ("Postwoman of thirty, navy coat", True), ("his long grey hair", True),
+    ],
+)  # fmt: skip
+def test_the_hair_of_a_figure_is_as_its_description_says(description: str, is_long: bool, tmp_path: Path) -> None:
+    written = f'{{mira: {{description: "{description}"}}, x: {{}}}}'
+    (tmp_path / "film.yaml").write_text(
+        f"storyboard: 1\ntitle: T\ncast: {written}\nshots: [{{shot: 1A, action: Rain., cast: [mira, x]}}]\n"
+    )
+    film = read(tmp_path / "film.yaml")
+    first, other = (board_from(film, film.all_shots[0], 24, None, file_digest) for _ in range(2))
+    assert first.cast[0][2] == is_long and first == other
+
+
 @pytest.mark.parametrize("size", ["wide", "medium", "extreme close up", "insert"])
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_figures_are_drawn_in_their_colours_on_the_set(size: str, ratio: str) -> None:
@@ -74,7 +94,7 @@ def test_figures_are_drawn_in_their_colours_on_the_set(size: str, ratio: str) ->
     empty = empty_set(frame.width, frame.height, palette)
     seen = [empty.copy() for _ in range(3)]
     for ground, numbers in zip(seen, ([3], [9], [3, 9]), strict=True):
-        draw_figures(ground, numbers, size, frame, palette)
+        draw_figures(ground, list(map(Person, numbers)), size, frame, palette)
     assert all(difference(empty, ground) > 0.2 for ground in seen)
     assert seen[0].tobytes() != seen[1].tobytes() and difference(seen[0], seen[2]) > 0.1
 
@@ -106,7 +126,7 @@ def test_the_camera_moves_over_the_figures(ratio: str) -> None:
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("people", [1, 20])
 def test_what_happens_and_who_is_seen_is_told_inside_the_safe_area(ratio: str, people: int) -> None:
-    cast = tuple((f"Somebody with a name {number}", number) for number in range(people))
+    cast = tuple((f"Somebody with a name {number}", number, False) for number in range(people))
     ordered = request(ratio=ratio, cast=cast, action="She waits. " * 80, dialogue=(("Mira", "Who's there?"),))
     page = lay_out(ordered, board_of(ordered))
     safe, foot = page.canvas.safe, page.canvas.safe.bottom - page.cues[0].height

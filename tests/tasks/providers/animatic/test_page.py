@@ -237,17 +237,16 @@ def test_a_shot_of_one_frame_is_drawn() -> None:
 @pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1"])
 async def test_the_foot_is_free_for_what_the_film_lays_over_it(ratio: str, tmp_path: Path) -> None:
     said = (("Mira", "Who's there?"),)
-    for over, dialogue in (("titles", ()), ("subtitles", ()), ("subtitles", said)):
-        for cast in ((), (("Mira", 3),)):
-            ordered = request(
-                ratio=ratio, resolution="480p", over=over, cast=cast, dialogue=dialogue, action=LONG[:300]
-            )
+    titled, subtitled = {"titled": True}, {"subtitled": True}
+    for over, dialogue, free in ((titled, (), 230), (subtitled, (), 120), (subtitled, said, 120)):
+        for cast in ((), (("Mira", 3, True),)):
+            ordered = request(ratio=ratio, resolution="480p", cast=cast, dialogue=dialogue, action=LONG[:300], **over)
             page = lay_out(ordered, board_of(ordered))
             text = page.layers[-2].getchannel("A").point(lambda level: 255 if level > 240 else 0).getbbox()
-            assert text and text[3] <= page.canvas.safe.bottom - page.canvas.px(120)
+            assert text and text[3] <= page.canvas.safe.bottom - page.canvas.px(free)
     clips = [
-        await drawn(request(resolution="480p", over=over, dialogue=dialogue, frames=2), tmp_path / f"{number}.mp4")
-        for number, (over, dialogue) in enumerate((("subtitles", said), ("subtitles", ()), ("titles", said)))
+        await drawn(request(resolution="480p", dialogue=dialogue, frames=2, **over), tmp_path / f"{number}.mp4")
+        for number, (over, dialogue) in enumerate(((subtitled, said), (subtitled, ()), (titled, said)))
     ]
     without, never, with_words = (frames_of(clip)[0].crop((0, 380, 832, 470)) for clip in clips)
     assert difference(without, never) < 1 < difference(with_words, never), "subtitles are not drawn twice"
