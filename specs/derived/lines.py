@@ -292,6 +292,14 @@ def _placed(line: SpokenLine, begin: Fraction, end: Fraction, cut: Cut) -> Place
     return PlacedLine(line, begin, end, first, max(first + 1, rate.nearest_frames(end)))
 
 
+def spoken_span(film: Storyboard, shot: Shot, lengths: Lengths) -> tuple[int, int] | None:
+    """The frames `[first, end)` of a shot that lasts as its lines do in which its dialogue is heard; None of others."""
+    if not (shot.lasts_as_speech and shot.dialogue):
+        return None
+    first = pad_of(shot, film.format.fps)
+    return first, first + _frames(_seconds_of_dialogue(film, shot, lengths), film.format.fps)
+
+
 def pad_of(shot: Shot, rate: FrameRate) -> int:
     """The frames of a shot before its first word and after its last one."""
     return frames_of(shot.pad, rate) if shot.pad and shot.lasts_as_speech else 0

@@ -129,6 +129,8 @@ class Board(Frozen):
     """The engine that speaks the dialogue, with its version; empty if tones stand for it."""
     language: str = ""
     """The language of what it speaks, as `en`; empty if it is not known."""
+    spoken: tuple[int, int] | None = None
+    """The frames `[first, end)` in which the dialogue is heard, of a shot that lasts as its lines do; None for all."""
     written: WrittenCard | None = None
     """The card or credits that fill the picture, and are all that is drawn; None of any other shot. Its slate is not in
     the key then."""
@@ -281,7 +283,7 @@ class Request(Trusted):
         return _CANONICAL.encode(form)
 
 
-_ADDED_TO_BOARD = ("lettering", "missing", "written", *_BESIDE_PICTURES)
+_ADDED_TO_BOARD = ("lettering", "missing", "spoken", "written", *_BESIDE_PICTURES)
 _ADDED_LATER = (
     *("last_frame", "first_clip", "edited", "audio", "sound", "expand_prompt", "watermark"),
     *("voice", "language", "delivery"),

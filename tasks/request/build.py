@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from storyreel.specs.cut import Anchor, Event
+from storyreel.specs.derived.lines import spoken_span
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Mode, Shot, Storyboard, TakeEdit
 from storyreel.specs.timing import FrameRate
@@ -19,6 +20,7 @@ from storyreel.tasks.request.board import board_of
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import build_instruction, build_prompt
+from storyreel.tasks.request.recordings import recorded_lengths
 from storyreel.tasks.request.unsupported import Unsupported, alternatives, services_with
 
 
@@ -86,9 +88,11 @@ def build_requests(
         take=1,
     )
     if capability.draws_board:
-        request = request.model_copy(
-            update={"board": board_of(storyboard, shot, frames, font, digest, has_picture=request.has_picture)}
-        )
+        board = board_of(storyboard, shot, frames, font, digest, has_picture=request.has_picture)
+        if spoken := spoken_span(storyboard, shot, recorded_lengths(storyboard, shot, pictures.speech, files)):
+            head = event.head if anchor != "first" else 0
+            board = board.model_copy(update={"spoken": (head + spoken[0], head + spoken[1])})
+        request = request.model_copy(update={"board": board})
     for number in range(1, shot.takes + 1):
         yield take_of(request, number, shot.seed)
 

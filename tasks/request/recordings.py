@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
-from storyreel.specs.derived.lines import lines_of
+from storyreel.specs.derived.lines import lines_of, lines_of_shot
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
@@ -60,6 +61,17 @@ def recordings_of_film(
             file = Path(film.resolve(source))
             seconds = files.seconds(file, "sound")
             yield slate, Attachment(kind="sound", digest=f"sha256:{digest(file)}", source=str(file), seconds=seconds)
+
+
+def recorded_lengths(
+    film: Storyboard, shot: Shot, speech: Sequence[Attachment], files: LocalFileChecks
+) -> dict[str, Fraction]:
+    """The seconds of what is heard of a shot's dialogue, `speech` or recordings, as far as it is there, by slate."""
+    dialogue = [line for line in lines_of_shot(film, shot) if line.kind == "dialogue"]
+    found = {line.slate: one.seconds for line, one in zip(dialogue, speech, strict=False)}
+    sources = [(shot.shot, shot.sound), *((line.slate, line.sound) for line in dialogue)]
+    found |= {slate: files.seconds(Path(film.resolve(file)), "sound") for slate, file in sources if file}
+    return {slate: seconds for slate, seconds in found.items() if seconds}
 
 
 def recordings(

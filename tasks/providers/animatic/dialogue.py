@@ -53,7 +53,8 @@ class Cue:
 
 
 def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
-    """The subtitles of a shot, one after the other over all of it, each for a time in proportion to its text.
+    """The subtitles of a shot, one after the other while its dialogue is heard, each for a time in proportion to its
+    text.
 
     A long line is split into several subtitles. Text for which there is no time ends with an ellipsis.
     """
@@ -61,12 +62,13 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
     pages = [(line, page) for line, page in _pages(board, canvas) if page.lines]
     weights = [sum(map(len, page.lines)) + _GAP for _, page in pages]
     colours = {who: colour_of(number) for who, number, _ in board.cast}
+    start, stop = board.spoken or (0, board.frames)
     shown, before = [], 0
     for (line, page), weight in zip(pages, weights, strict=True):
         who = board.dialogue[line][0]
-        first = board.frames * before // sum(weights)
+        first = start + (stop - start) * before // sum(weights)
         before += weight
-        end = board.frames * before // sum(weights)
+        end = start + (stop - start) * before // sum(weights)
         # With more subtitles than frames, some are not shown.
         if first < end:
             name = one_line(who.upper(), canvas.safe.width, canvas.px(17), Weight.BOLD, canvas.fonts)
@@ -77,7 +79,8 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
 def _pages(board: Board, canvas: Canvas) -> list[tuple[int, Block]]:
     """The subtitles, each with the index of its line."""
     lines = [(number, line) for number, (_, line) in enumerate(board.dialogue) if line.strip()]
-    room = max(len(lines), int(float(board.rate.seconds(board.frames)) / READING))
+    start, stop = board.spoken or (0, board.frames)
+    room = max(len(lines), int(float(board.rate.seconds(stop - start)) / READING))
     width = round(canvas.safe.width * (0.8 if canvas.is_wide else 1))
     for size, most in _SETTINGS:
         pages = [

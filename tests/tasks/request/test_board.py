@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.derived.pictures import sheets_of, stills_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
@@ -15,6 +16,7 @@ from storyreel.tasks.providers.request import Board
 from storyreel.tasks.request.board import board_of, film_warnings, own_font
 from storyreel.tasks.settings import FONT
 from storyreel.tasks.storage.digests import file_digest
+from tests.flows.planning.histories import NOTHING
 from tests.fonts import no_fonts, package, packaged_fonts  # noqa: F401
 
 
@@ -97,3 +99,15 @@ def test_a_sheet_tells_whom_it_shows_and_nothing_of_the_film_and_a_still_its_own
 def test_letters_of_sheets_are_told_of_too(tmp_path: Path) -> None:
     film = film_of(tmp_path, "ok", "cast: {mira: {description: 路灯, sheet: true}}\ndefaults: {cast: [mira]}")
     assert next(film_warnings(film)).startswith("no font here has 2 letters of mira@sheet: 路 灯;")
+
+
+def test_the_dialogue_of_a_shot_that_lasts_as_its_lines_do_is_heard_before_its_narration(tmp_path: Path) -> None:
+    (file := tmp_path / "film.yaml").write_text(
+        "storyboard: 1\ntitle: T\nformat: {fps: 25}\ncast: {mira: {}}\nshots:\n"
+        "  - {shot: 1A, action: x, duration: speech, pad: 0.2s, dialogue: [{mira: Hello}], narration: And then}\n"
+        "  - {shot: 1B, action: x, dialogue: [{mira: Hello}]}\n"
+    )
+    boards = {take.shot: take.request.board for take in make_plan(read(file), NOTHING).clips}
+    spoken = boards["1A"] and boards["1A"].spoken
+    assert spoken == (5, 5 + 13), "half a second, the least, after the pad"
+    assert boards["1B"] and boards["1B"].spoken is None
