@@ -41,8 +41,23 @@ def check_media(film: Storyboard) -> None:
                     message, hint = wrong
                     yield Problem(where, message.replace(str(file), f"`{shown(source)}`"), hint)
 
-    if found := list(islice(problems(), MOST_PROBLEMS)):
+    if found := list(islice(problems(), MOST_PROBLEMS)) or list(_late_cues(film)):
         raise StoryboardError(found)
+
+
+def _late_cues(film: Storyboard) -> Iterator[Problem]:
+    """Music that is to begin after the end of its file."""
+    if not any(music.from_ for music in film.music):
+        return
+    from storyreel.tasks.request.local_files import LocalFileChecks
+
+    rate, checks = film.format.fps, LocalFileChecks()
+    for number, music in enumerate(film.music):
+        file, first = film.resolve(music.file), music.from_.frames(rate) if music.from_ else 0
+        seconds = checks.seconds(file, "sound") if first and isinstance(file, Path) else None
+        if seconds is not None and rate.seconds(first) >= seconds:
+            message = f"`{shown(music.file)}` has {float(seconds):.4g} s, and is to begin at {music.from_}"
+            yield Problem(film.where("music", number, "from"), message, "write an earlier `from`, or leave it out")
 
 
 def _wrong_with(file: Path, kind: str) -> tuple[str, str] | None:

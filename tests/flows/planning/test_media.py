@@ -13,6 +13,7 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
+from tests.tasks.request.test_recordings import record
 
 FILM = """storyboard: 1
 title: Pieces
@@ -61,3 +62,19 @@ def test_a_file_that_was_mended_is_opened_again(film: Path, tmp_path: Path) -> N
     (tmp_path / "whole.png").replace(tmp_path / "half.png")
     Image.effect_noise((64, 64), 80).convert("RGB").save(tmp_path / "whole.png")
     check_media(read(film))
+
+
+def test_music_that_begins_after_its_file_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    record(tmp_path / "song.wav", 2)
+    path = tmp_path / "film.yaml"
+    for start, is_late in (("1.9s", False), ("2s", True)):
+        path.write_text(
+            f"storyboard: 1\ntitle: Cues\nmusic: [{{file: song.wav, from: {start}}}]\nshots: [{{shot: 1A, action: x}}]\n"
+        )
+        if not is_late:
+            check_media(read(path))
+            continue
+        with pytest.raises(StoryboardError) as caught:
+            check_media(read(path))
+        (problem,) = caught.value.problems
+        assert (problem.position.line, problem.message) == (3, "`song.wav` has 2 s, and is to begin at 2s")
