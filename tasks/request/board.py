@@ -11,12 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from storyreel.specs.derived.lines import lines_of_shot
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.language.titles import Card, Credits, Words
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.translations.file import read_translations
 from storyreel.specs.validation.check import FREE
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.plain import is_plain, needs_shaping
@@ -244,12 +246,15 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
 def words_warnings(film: Storyboard, font: Path | None) -> Iterator[str]:
     """What `letter_warnings` has to say of the titles, cards, credits and burnt-in subtitles of a film."""
     texts = {"the titles": [text for words in film.titles for text in (words.text, words.line)]}
+    language = film.burnt_in_language
+    translations = None if language is None else read_translations(film)
     for shot in film.all_shots:
         texts[shot.shot] = [text for words in shot.titles for text in (words.text, words.line)]
         if shot.is_card:
             texts[shot.shot] += _of_card(film, shot, 1, None).texts
-        if film.burnt_in_language:
-            texts[shot.shot] += [line.line for line in shot.dialogue] + [line.line for line in shot.narration]
+        if translations and language is not None:
+            shown = (translations.text(line.text, language) or line.text for line in lines_of_shot(film, shot))
+            texts[shot.shot] += shown
     yield from letter_warnings(texts, font, display_font(film))
 
 
