@@ -49,7 +49,8 @@ def speak(name: str, lines: Sequence[Line], files: Sequence[Path]) -> tuple[floa
     found = engine_named(name)
     asked = {
         "library": found.library,
-        "data": found.data,
+        # From the folder that they are in: its own place for their path has some 150 letters.
+        "data": "." if found.data else "",
         "lines": [
             {
                 "text": line.text,
@@ -65,6 +66,7 @@ def speak(name: str, lines: Sequence[Line], files: Sequence[Path]) -> tuple[floa
         # In a session of its own, so that Ctrl-C in the terminal does not reach it.
         ended = subprocess.run(
             [sys.executable, "-I", str(child)],
+            cwd=Path(found.data).parent if found.data else None,
             input=json.dumps(asked).encode(),
             capture_output=True,
             timeout=_PATIENCE,

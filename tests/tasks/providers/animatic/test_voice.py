@@ -157,12 +157,28 @@ async def test_a_voice_that_is_not_here_any_more_is_told(mode: str, espeak: Engi
     assert not list(tmp_path.glob("*.out"))
 
 
+def test_the_engine_may_be_in_a_folder_of_any_name(
+    espeak: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("ein Ordner für Stimmen " * 8).strip()
+    folder.symlink_to(Path(espeak.data).parent, target_is_directory=True)
+    moved = espeak.model_copy(
+        update={"library": str(folder / Path(espeak.library).name), "data": str(folder / "espeak-ng-data")}
+    )
+    monkeypatch.setattr("storyreel.tasks.providers.animatic.voice.speak.engine", lambda: moved)
+    (seconds,) = speak(espeak.name, [Line(text="Hello.")], [tmp_path / "1.wav"])
+    assert seconds == seconds_of(tmp_path / "1.wav") > 0.2
+
+
 @pytest.mark.parametrize("broken", ["data", "library"])
 def test_an_engine_that_breaks_down_ends_itself_alone(
     broken: str, espeak: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "library").write_text("not one")
-    changed = espeak.model_copy(update={broken: str(tmp_path / broken)})
+    (tmp_path / "data").mkdir()
+    changed = espeak.model_copy(
+        update={broken: str(tmp_path / broken / "data" if broken == "data" else tmp_path / broken)}
+    )
     monkeypatch.setattr("storyreel.tasks.providers.animatic.voice.speak.engine", lambda: changed)
     with pytest.raises(MediaError) as failed:
         speak(espeak.name, [Line(text="Hello.")], [tmp_path / "1.wav"])
