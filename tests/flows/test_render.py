@@ -295,6 +295,34 @@ async def test_subtitles_have_speaker_line_and_time(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "sequence.srt").exists(), "an old file would tell of another film"
 
 
+async def test_another_translation_makes_the_frames_beneath_it_again_and_nothing_else(tmp_path: Path) -> None:
+    shots = ["{shot: 1A, action: Rain., dialogue: [{ana: Hello?}]}", "{shot: 1B, action: Rain.}"]
+    film = tmp_path / "film.yaml"
+    film.write_text(
+        "storyboard: 1\ntitle: Two\nformat: {resolution: 480p, fps: 12}\nlanguages: [en, fr]\n"
+        "subtitles: {burn_in: true, language: fr}\ndefaults: {duration: 12f}\ncast: {ana: {name: Ana}}\n"
+        f"shots: [{', '.join(shots)}]\n"
+    )
+    words = film.with_name("film.translations.yaml")
+    made, seen = [], []
+    for told in ("Allô ?", "Qui est là ?"):
+        words.write_text(f"translations: 1\nlines: [{{line: Hello?, fr: {told}}}]\n")
+        made.append(await render_storyboard(str(film), out=str(tmp_path / "out")))
+        assert told in (tmp_path / "out" / "sequence.fr.srt").read_text()
+        with av.open(str(made[-1].sequence)) as opened:
+            assert [stream.language for stream in opened.streams.subtitles] == ["eng", "fra"]
+            seen.append([frame.to_image() for frame in opened.decode(video=0)])
+    states = await states_of(made[1].flow_run)
+    again = {name for name, state in states.items() if state != "Cached" and name != "assemble"}
+    assert again == {"words over 1A"}
+    changed = [one.tobytes() != other.tobytes() for one, other in zip(*seen, strict=True)]
+    assert changed == [True] * 12 + [False] * 12
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())["subtitles"]
+    assert [(each["language"], each["burnt_in"], each["srt"]) for each in told] == [
+        ("en", False, "sequence.srt"), ("fr", True, "sequence.fr.srt"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("written", [0.0, 0.5])
 async def test_a_result_that_prefect_has_half_written_is_made_again(film: Path, tmp_path: Path, written: float) -> None:
     """As another run leaves it that is writing it just now, or was killed while it was."""

@@ -11,6 +11,8 @@ import fsspec
 import pytest
 
 from storyreel.flows.packs import pack, version_of
+from storyreel.flows.production.delivery import Delivery
+from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
@@ -62,6 +64,22 @@ async def test_a_film_is_delivered_to_an_address_whole(
     assert frames_in(made.sequence) == made.frames == 40
     assert json.loads(system.cat_file(f"{out}/manifest.json"))["sequence"] == "sequence.mp4"
     assert not list((Home.of().root / "delivering").iterdir())
+
+
+def test_subtitles_in_languages_that_a_film_no_longer_has_are_removed_at_its_address(
+    bucket: str, tmp_path: Path
+) -> None:
+    place = Bucket(f"{bucket}out")
+    tracks = [{"srt": "sequence.srt", "vtt": "sequence.vtt"}, {"srt": "sequence.fr.srt", "vtt": "../film.vtt"}]
+    place.write("manifest.json", json.dumps({"subtitles": tracks}).encode())
+    for name in ("sequence.srt", "sequence.fr.srt", "sequence.de.srt"):
+        place.write(name, b"of an earlier run")
+    for name in ("manifest.json", "sequence.mp4", "sequence.de.srt"):
+        (tmp_path / name).write_bytes(b"{}")
+    Delivery(tmp_path, FilmSource("Film", "/film.yaml"), place).deliver()
+    system = fsspec.filesystem("s3")
+    found = {name.rpartition("/")[2] for name in system.ls(f"{bucket}out", detail=False, refresh=True)}
+    assert found == {"manifest.json", "sequence.mp4", "sequence.de.srt"}
 
 
 def frames_in(sequence: Path | str) -> int:
