@@ -63,7 +63,7 @@ def page() -> str:
     commands = [function_of(name) for name in COMMANDS]
     shared = _shared_rows(commands)
     summaries = (
-        (f"[`{command.__name__}`](#{command.__name__})", _description(command).partition(". ")[0].rstrip("."))
+        (f"[`{_name(command)}`](#{_name(command)})", _description(command).partition(". ")[0].rstrip("."))
         for command in commands
     )
     codes = ((str(code), meaning) for code, meaning in MEANINGS.items())
@@ -98,9 +98,9 @@ def _shared_rows(commands: Iterable[Callable[..., None]]) -> list[Row]:
 
 def _section(command: Callable[..., None], shared: Sequence[Row]) -> Iterator[str]:
     arguments, options = _parameters(command)
-    usage = ["storyreel", command.__name__, *(["[OPTIONS]"] if options else [])]
+    usage = ["storyreel", _name(command), *(["[OPTIONS]"] if options else [])]
     usage += [_metavar(each) if each.default.default is ... else f"[{_metavar(each)}]" for each in arguments]
-    yield f"## {command.__name__}\n"
+    yield f"## {_name(command)}\n"
     yield f"```\n{' '.join(usage)}\n```\n"
     yield f"{_description(command)}\n"
     rows = _rows(command)
@@ -173,6 +173,11 @@ def _variable_rows(model: type[Settings] | type[ServiceSettings]) -> Iterator[tu
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _name(command: Callable[..., None]) -> str:
+    """The name of a command; `import_` is that of `import`, which is no name in Python."""
+    return command.__name__.removesuffix("_")
 
 
 if __name__ == "__main__":

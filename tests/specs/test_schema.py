@@ -56,7 +56,8 @@ def _strings(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 
 def _numbers(schema: dict[str, Any]) -> st.SearchStrategy[int | float]:
     least, most = schema.get("minimum", -(10**6)), schema.get("maximum", 10**6)
-    return st.integers(least, most) | st.floats(least, most, allow_nan=False).map(abs)
+    floats = st.floats(least, most, allow_nan=False)
+    return st.integers(ceil(least), floor(most)) | (floats if least < 0 and "minimum" in schema else floats.map(abs))
 
 
 def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
