@@ -1,0 +1,63 @@
+"""A film whose shots are graded: nothing is bought again, and only what is graded or beside it is encoded again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from storyreel.flows.production.report import Rendering
+from storyreel.flows.render import render_storyboard
+from tests.services.jobs import Script
+from tests.tasks.generated_clips import lumas, make_clip
+from tests.tasks.providers.hosted_services import SERVICES
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: Two Rooms
+format: {fps: 12}
+defaults: {provider: apiyi, duration: 2s}
+shots:
+  - {shot: 1A, action: One.}
+  - {shot: 1B, action: Two.GRADE}
+"""
+TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+
+
+def _parameters(film: Path) -> bytes | None:
+    """Those of the encoder."""
+    with av.open(str(film)) as opened:
+        return opened.streams.video[0].codec_context.extradata
+
+
+async def test_a_grade_changes_its_shot_in_the_film_and_buys_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+    clip = make_clip(tmp_path / "clip.mp4", frames=24, fps="12", size="1280x720", picture="color=gray", sound=None,
+                     filters=TAGS)  # fmt: skip
+    service = SERVICES["apiyi"].emulated()
+    service.use_script(Script(waiting=0, running=0, delivers=clip), times=2)
+
+    async def rendered(grade: str) -> Rendering:
+        (tmp_path / "film.yaml").write_text(FILM.replace("GRADE", grade))
+        return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
+
+    with service.served() as base:
+        for name, value in SERVICES["apiyi"].environment(base).items():
+            monkeypatch.setenv(name, value)
+        plain = Path((await rendered("")).sequence)
+        content, of_service = plain.read_bytes(), _parameters(clip)
+        assert _parameters(plain) == of_service, "both clips are copied into the film"
+        graded = Path((await rendered(", grade: {exposure: -2}")).sequence)
+        shown = lumas(graded)
+        assert len(shown) == 48 and _parameters(graded) != of_service
+        before = lumas(clip)[0]
+        assert all(abs(luma - before) < 2 for luma in shown[:24]), "1A is encoded beside it, and looks as before"
+        assert max(shown[24:]) < before / 2 and max(shown[24:]) - min(shown[24:]) < 1, "1B is two stops darker"
+        again = Path((await rendered("")).sequence)
+        assert again.read_bytes() == content, "without its grade the film is what it was, byte for byte"
+    assert len(service.accepted) == 2
