@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
+from math import ceil, floor
 from typing import Any
 
 import pytest
