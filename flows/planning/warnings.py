@@ -8,6 +8,7 @@ from fractions import Fraction
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.cut import Cut
 from storyreel.specs.derived.lines import Lengths, line_warnings
+from storyreel.specs.derived.reading import reading_warnings
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.request.attachments import SPEECH
@@ -67,6 +68,7 @@ def warnings_of(
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _cut_recordings(film, first)
     yield from line_warnings(film, cut, lengths)
+    yield from reading_warnings(film, cut)
     yield from _expanded_prompts(film, first)
     yield from _folded_avoid(film, first)
     if any(member.voice for member in film.cast.values()):

@@ -600,3 +600,11 @@ def test_positions_do_not_count_a_byte_order_mark(tmp_path: Path) -> None:
     text = "shots: [{shot: 1A, action: x}]\nstoryboard: 1\ntitle: A Film\n"
     path.write_text(text, encoding="utf-8-sig")
     assert editing.retake(text, read(path), "1A").text == text.replace("action: x", "action: x, takes: 2, circled: 2")
+
+
+def test_a_card_has_no_other_takes(edited: Editor) -> None:
+    text = "shots:\n  - card: Dawn\n  - {shot: 1A, action: x}\n"
+    for change, more in ((editing.retake, ()), (editing.circle, (1,)), (editing.rewrite, ("Dusk",))):
+        with pytest.raises(StoryboardError, match="card-1 is drawn from its words, and has no other takes"):
+            edited(change, text, "card-1", *more)
+    assert "takes: 2" in edited(editing.retake, text, "1A"), "beside cards shots are edited as before"
