@@ -198,9 +198,10 @@ CARDS = ("card", "credits")
 NOT_OF_CARDS = frozenset({
     "action", "cast", "location", "references", "size", "camera", "first_frame", "last_frame", "still", "last_still",
     "stills", "native_audio", "mode", "provider", "providers", "model", "fallback_on_refusal", "takes", "circled",
-    "seed", "expand_prompt", "watermark", "timeout", "review", "continues", "edit", "use",
+    "seed", "expand_prompt", "watermark", "timeout", "review", "continues", "edit", "use", "grade",
 })  # fmt: skip
-"""The keys of a shot that say how a service makes it: a card is drawn on this machine, from its words alone."""
+"""The keys of a shot that say how a service makes it, and how its clip is changed: a card is drawn on this machine, from
+its words alone, in the colours of `lettering`."""
 
 
 def is_card(shot: object) -> bool:

@@ -26,6 +26,7 @@ scenes:
   - scene: 2
     shots:
       - {shot: 2A, action: Three.}
+      - {card: The end}
 """
 
 
@@ -48,7 +49,7 @@ def test_a_grade_of_a_shot_takes_precedence_over_one_of_its_scene_and_that_over_
     film, scene, shot = (f", grade: {{exposure: {stops}}}" for stops in (1, 2, 3))
     found = exposures(plan(tmp_path, film, scene, shot))
     # A still is what a service gets, and no part of the film.
-    assert found == {"1A@still": None, "1A": 3, "1B@still": None, "1B": 2, "2A@still": None, "2A": 1}
+    assert found == {"1A@still": None, "1A": 3, "1B@still": None, "1B": 2, "2A@still": None, "2A": 1, "card-1": None}
     assert exposures(plan(tmp_path, film, "", ", grade: null")) == found | {"1A": None, "1B": 1}
     assert exposures(plan(tmp_path, film, "", ", grade: {exposure: 0}"))["1A"] is None, "it changes nothing"
 
