@@ -212,18 +212,21 @@ def test_runs_killed_over_a_sheet_its_still_and_the_clip_buy_each_once(pictures:
     assert_each_is_bought_once(pictures)
 
 
+@pytest.mark.parametrize("steps", [0, pytest.param(2, marks=pytest.mark.matrix)])
 def test_runs_killed_over_a_line_and_the_clip_that_is_as_long_buy_each_once(
-    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, steps: int
 ) -> None:
     service = Dashscope(DashscopeSettings(script=Script(waiting=0, running=0)))
     environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
     with staged(tmp_path, MADE_TO_SPEECH, service, environment) as stage:
         stage.die_at(f"{_LEDGER}.mark_submitted before 1")  # the line is spoken, which only the disk knows
-        stage.die_at(f"{_CLIPS}._place before 1")
+        for step in (f"{_CLIPS}._place before 1", f"{_LEDGER}.mark_finished before 1")[:steps]:
+            stage.die_at(step)
         code, _, err = stage.run()
         assert code == 1 and "the speech is made" in err and "next: storyreel render" in err, err
         assert len(stage.bought) == 1, "the clip was agreed to at another length"
-        stage.die_at(f"{_LEDGER}.mark_submitted after 1")
+        for step in (f"{_LEDGER}.mark_submitted before 1", f"{_CLIPS}._place before 1")[:steps]:
+            stage.die_at(step)
         code, out, err = stage.run()
         assert code == 0, err
         assert json.loads(out)["speech"] and json.loads(out)["frames"] > 0

@@ -11,18 +11,21 @@ from pathlib import Path
 import pytest
 
 from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of
-from storyreel.flows.planning.history import History
+from storyreel.flows.planning.history import History, with_verdicts
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import SavedPlan, differences, load_plan, save_plan
 from storyreel.flows.planning.summary import reason_of, summarize
 from storyreel.flows.production.agreement import agreed_keys, held_to
+from storyreel.flows.review.model import shots_to_approve
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.reading import read
 from storyreel.tasks.ledger.budget import BudgetExceeded
-from storyreel.tasks.ledger.ledger import State
-from tests.flows.planning.histories import NOTHING, history_of, plan_of, rows_of
+from storyreel.tasks.ledger.ledger import NewVerdict, State, Word
+from tests.flows.planning.histories import NOTHING, PRICES, history_of, plan_of, rows_of
 
 FILM = """\
 storyboard: 1
@@ -193,3 +196,42 @@ def test_a_film_without_speech_keeps_its_keys_and_its_cut(tmp_path: Path) -> Non
     with_voices = plan_of(tmp_path, film.replace(", narration: Nobody.", ""), NOTHING)
     assert [take.key for take in plain.clips] == [take.key for take in with_voices.clips]
     assert not any(take.kind == "speech" and not take.chosen.is_free for take in with_voices.takes)
+
+
+def test_a_draft_has_the_speech_of_its_film_and_a_drawn_one_buys_none(tmp_path: Path) -> None:
+    (tmp_path / "film.yaml").write_text(FILM + "draft: {resolution: 480p, model: wan3.0-video}\n")
+    film = read(tmp_path / "film.yaml")
+    draft, whole = (make_plan(film, NOTHING, prices=PRICES, draft=is_draft) for is_draft in (True, False))
+    assert [take.key for take in draft.speech] == [take.key for take in whole.speech]
+    assert [event.frames for event in draft.cut.events] == [event.frames for event in whole.cut.events]
+    (tmp_path / "film.yaml").write_text(FILM + "draft: {provider: animatic}\n")
+    drawn = make_plan(read(tmp_path / "film.yaml"), NOTHING, prices=PRICES, draft=True)
+    assert not drawn.bought and drawn.other and drawn.other.bought
+
+
+def test_speech_that_must_be_approved_holds_back_what_hangs_on_it_and_the_film(tmp_path: Path) -> None:
+    reviewed = FILM.replace(
+        "defaults: {provider: dashscope}", "defaults: {provider: dashscope, review: {speech: required}}"
+    )
+    made = spoken_for(tmp_path, plan_of(tmp_path, reviewed), dict.fromkeys(SPEECH, Fraction(3)))
+    plan = plan_of(tmp_path, reviewed, made)
+    assert {take.review for take in plan.speech} == {"wfa"}
+    assert take_of(plan, "1A").waits_for == ("1A@narration-1",)
+    assert "1A@narration-1" in reason_of(take_of(plan, "1A")) and "the speech" not in reason_of(take_of(plan, "1C"))
+    assert set(shots_to_approve(plan)) == set(SPEECH), "narration is heard in the film, whatever waits for it"
+
+    word = NewVerdict(key=take_of(plan, "1A@narration-1").key, film=plan.title, slate="1A@narration-1", take=1,
+                      word=Word.APPROVED)  # fmt: skip
+    approved = plan_of(tmp_path, reviewed, with_verdicts(made, [word]))
+    assert take_of(approved, "1A").waits_for == () and take_of(approved, "1B").waits_for == ("1B@line-1",)
+    refused = word.model_copy(update={"word": Word.RETAKE})
+    again = plan_of(tmp_path, reviewed, with_verdicts(made, [refused]))
+    assert [take.take for take in again.speech if take.shot == "1A@narration-1"] == [1, 2]
+    assert take_of(again, "1A").is_estimate and take_of(again, "1A").waits_for
+
+
+def test_speech_whose_file_is_damaged_holds_back_the_clip_and_is_fetched_again(tmp_path: Path) -> None:
+    made = spoken_for(tmp_path, plan_of(tmp_path, FILM), dict.fromkeys(SPEECH, Fraction(3)))
+    plan = plan_of(tmp_path, FILM, made.model_copy(update={"file_of": lambda _: None}))
+    assert {take.state for take in plan.speech} == {"resuming"}
+    assert [take.shot for take in plan.waiting] == ["1A", "1B"]
