@@ -305,12 +305,12 @@ def _key_span(text: str, key: Any, first: Any, last: Any) -> KeySpan:
 
 def _line(text: str, index: int) -> tuple[int, int]:
     """The start of the line around an index, and of the next line."""
-    start = max((found.end() for found in _BREAK.finditer(text, 0, index)), default=0)
+    start = 1 + max(text.rfind(sign, 0, index) for sign in _BREAKS)
     found = _BREAK.search(text, index)
     return start, found.end() if found else len(text)
 
 
 def _break(text: str, end: int) -> str:
     """The last line break before an index; a line feed if there is none."""
-    breaks = _BREAK.findall(text, 0, end)
-    return str(breaks[-1]) if breaks else "\n"
+    at = max(text.rfind(sign, 0, end) for sign in _BREAKS)
+    return "\n" if at < 0 else "\r\n" if text[at] == "\n" and text[at - 1 : at] == "\r" else text[at]

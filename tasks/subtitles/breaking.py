@@ -111,6 +111,8 @@ class Broken:
 
     def texts(self, first: int, last: int) -> list[tuple[int, int]]:
         """The parts `[first, last)` in as few subtitles of at most two lines as read well."""
+        if self._fits(first, last):  # one never costs more than two
+            return [(first, last)]
         costs, before = {first: 0.0}, {first: first}
         for end in range(first + 1, last + 1):
             found: list[tuple[float, int]] = []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from storyreel.tasks.subtitles.formats import TimedText, subrip
 from storyreel.tasks.subtitles.formats import webvtt as written_webvtt
+from tests.properties import one_in
 
 LINES = st.text(
     st.characters(exclude_categories=["C", "Z"], exclude_characters="{}<>\\"), min_size=1, max_size=20
@@ -29,6 +30,7 @@ def subtitles(draw: st.DrawFn) -> list[TimedText]:
     return found
 
 
+@one_in(3)
 @given(subtitles())
 def test_subrip_is_read_as_it_was_meant(texts: list[TimedText]) -> None:
     found = pysubs2.SSAFile.from_string(subrip(texts), format_="srt")
