@@ -200,8 +200,8 @@ NOT_OF_CARDS = frozenset({
     "stills", "native_audio", "mode", "provider", "providers", "model", "fallback_on_refusal", "takes", "circled",
     "seed", "expand_prompt", "watermark", "timeout", "review", "continues", "edit", "use", "grade",
 })  # fmt: skip
-"""The keys of a shot that say how a service makes it, and how its clip is changed: a card is drawn on this machine, from
-its words alone, in the colours of `lettering`."""
+"""The keys of a shot that say how a service makes it, and how its clip is changed: a card is drawn on this machine,
+from its words alone, in the colours of `lettering`."""
 
 
 def is_card(shot: object) -> bool:

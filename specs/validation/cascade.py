@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from storyreel.specs.language.speech import SPEECH
 from storyreel.specs.language.titles import CARDS, NOT_OF_CARDS
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import ShotDefaults
@@ -58,6 +59,9 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
         return shot
     if any(key in own for key in CARDS):
         inherited = {key: entry for key, entry in inherited.items() if key not in _NOT_INHERITED_BY_CARDS}
+        # Over most cards nothing is said.
+        if "duration" in inherited and inherited["duration"].node.value == SPEECH and own.keys().isdisjoint(_SPOKEN):
+            del inherited["duration"]
     entries = _override(inherited, own)
     # A shot that continues another begins with that one's last frame, not with a default picture.
     if "continues" in own:
@@ -115,5 +119,6 @@ _OF_EVERY_SHOT = frozenset({"review"})
 _ALTERNATIVES = {"provider": "providers", "providers": "provider"}
 _REPLACING = frozenset({*_ALTERNATIVES, "first_frame", "last_frame", "still", "last_still"})
 """The keys whose value removes that of another key."""
-_NOT_INHERITED_BY_CARDS = NOT_OF_CARDS | {"dialogue", "narration", "sound"}
+_SPOKEN = frozenset({"dialogue", "narration", "sound"})
+_NOT_INHERITED_BY_CARDS = NOT_OF_CARDS | _SPOKEN
 """What is said is of the shots that show who says it."""

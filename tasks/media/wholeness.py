@@ -1,4 +1,4 @@
-"""Whether a picture, a sound or a video that a film names can be read to its end: half a download cannot."""
+"""Whether a picture, sound, video or font that a film names can be read to its end: half a download cannot."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ def decodable_sound(file: Path) -> Fraction:
         return _decoded_seconds(opened, opened.streams.audio[0], file, most_damaged=1)
 
 
+def check_font(file: Path) -> None:
+    """Return if letters can be drawn in a font. Raises MediaError."""
+    from storyreel.tasks.media.text.font_file import faces  # needs Pillow's fonts, which few films name
+
+    faces(file)
+
+
 def check_video(file: Path) -> None:
     """Return if a video has all the frames that it says, and the first can be decoded. Raises MediaError."""
     found = probe(file)
@@ -83,7 +90,7 @@ def check_video(file: Path) -> None:
 
 CHECKS: dict[str, Callable[[Path], None]] = {
     "IMAGE": check_picture, "VIDEO": check_video, "VOICE": check_sound, "MUSIC": check_sound,
-    "SOUND": check_sound, "LUT": check_cube,
+    "SOUND": check_sound, "LUT": check_cube, "FONT": check_font,
 }  # fmt: skip
 """The check of a source, by the name of its `specs.sources.SourceKind`."""
 

@@ -121,7 +121,10 @@ def _face(path: Path, index: int, content: Buffer, at: int) -> Face:
     if content[at : at + 4] not in (b"\0\1\0\0", b"OTTO", b"true"):
         raise ValueError("not a font")
     (count,) = struct.unpack_from(">H", content, at + 4)
-    tables = {tag: place for tag, _, place, _ in struct.iter_unpack(">4sIII", content[at + 12 : at + 12 + 16 * count])}
+    records = list(struct.iter_unpack(">4sIII", content[at + 12 : at + 12 + 16 * count]))
+    if any(place + length > len(content) for _, _, place, length in records):
+        raise ValueError("cut short")
+    tables = {tag: place for tag, _, place, _ in records}
     strike = _strike(content, tables)
     family = ImageFont.truetype(str(path), strike or 20, index=index).getname()[0] or ""
     layers = _has_layers(content, tables)

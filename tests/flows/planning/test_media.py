@@ -13,6 +13,7 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
+from storyreel.tasks.media.text.typefaces import Weight
 from tests.tasks.request.test_recordings import record
 
 FILM = """storyboard: 1
@@ -78,3 +79,18 @@ def test_music_that_begins_after_its_file_is_told_before_anything_is_made(tmp_pa
             check_media(read(path))
         (problem,) = caught.value.problems
         assert (problem.position.line, problem.message) == (3, "`song.wav` has 2 s, and is to begin at 2s")
+
+
+@pytest.mark.parametrize("key", ["format", "lettering"])
+def test_half_a_font_is_told_where_it_is_named(key: str, tmp_path: Path) -> None:
+    content = Weight.REGULAR.path.read_bytes()
+    (tmp_path / "half.ttf").write_bytes(content[: len(content) // 2])
+    (tmp_path / "whole.ttf").write_bytes(content)
+    path = tmp_path / "film.yaml"
+    path.write_text(f"storyboard: 1\ntitle: x\n{key}: {{font: half.ttf}}\nshots: [{{shot: 1A, action: x}}]\n")
+    with pytest.raises(StoryboardError) as caught:
+        check_media(read(path))
+    (told,) = caught.value.problems
+    assert (told.position.line, told.message) == (3, "`half.ttf` is no font that can be used")
+    path.write_text(path.read_text().replace("half", "whole"))
+    check_media(read(path))

@@ -9,7 +9,7 @@ import pytest
 from storyreel.specs.language.titles import NOT_OF_CARDS
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.specs.storyboard import Shot, ShotDefaults, Storyboard
+from storyreel.specs.storyboard import Shot, Storyboard
 
 _HEAD = "storyboard: 1\ntitle: The Keeper\nformat: {fps: 24}\n"
 
@@ -76,6 +76,20 @@ scenes: [{scene: 1, location: room, shots: [{card: Dawn}, {shot: 1A, action: x}]
     assert (card.services, card.takes, card.cast, card.location) == (("animatic",), 1, (), None)
     assert card.review.clip == "none" and shot.review.clip == "required"
     assert card.duration == shot.duration and card.transition == shot.transition
+
+
+def test_a_card_lasts_as_speech_only_if_something_is_said_over_it(tmp_path: Path) -> None:
+    film = _film(
+        tmp_path,
+        """\
+defaults: {duration: speech}
+shots:
+  - card: Dawn
+  - {card: Dusk, narration: The light has not gone out.}
+  - {shot: 1A, action: x, narration: Not once.}
+""",
+    )
+    assert [shot.lasts_as_speech for shot in film.all_shots] == [False, True, True]
 
 
 def test_every_key_that_only_a_service_needs_is_refused_of_a_card(tmp_path: Path) -> None:
