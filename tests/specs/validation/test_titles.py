@@ -99,7 +99,6 @@ def test_every_key_that_only_a_service_needs_is_refused_of_a_card(tmp_path: Path
         found = _problems(tmp_path, f"shots: [{{card: Dawn, {key}: {value}}}]\n")
         # A value that is wrong in itself is told first.
         assert any(f"has no `{key}`" in told or f"`{key}`" in told for told in found), found
-    assert {*ShotDefaults.model_fields, "action", "continues", "edit", "use"} >= NOT_OF_CARDS
 
 
 def test_mistakes_in_words_are_told_where_they_are(tmp_path: Path) -> None:
