@@ -20,13 +20,14 @@ def test_the_four_services_and_the_animatic_are_installed_with_their_modes() -> 
     assert set(found) == {"animatic", *SERVICES}
     for name, service in found.items():
         edits = {"video-edit"} if name in ("animatic", "apiyi", "dashscope") else set()
-        stills = {"still"} if name == "animatic" else set()
+        others = {"still", "speech"} if name == "animatic" else set()
         assert {capability.mode for capability in service.models[0].capabilities} == {
-            "text-to-video", "image-to-video", "reference-to-video", *edits, *stills
+            "text-to-video", "image-to-video", "reference-to-video", *edits, *others
         }  # fmt: skip
         makers = {"animatic": "animatic", "dashscope": "wan2.7-image", "freepik": "seedream-4.5"}
         assert service.usual_model(Mode.STILL) == makers.get(name, "")
-        assert (service.usual_model(Mode.SPEECH) == "qwen3-tts-flash") is (name == "dashscope")
+        speakers = {"animatic": "animatic", "dashscope": "qwen3-tts-flash"}
+        assert service.usual_model(Mode.SPEECH) == speakers.get(name, "")
         assert service.paid == (name != "animatic")
         assert service.key == ("" if name == "animatic" else f"{name.upper()}_API_KEY")
 
