@@ -65,10 +65,14 @@ class ReachedLevel(Frozen):
     """dB by which the mix was raised or lowered."""
     asked: float | None
     """LUFS; None if no loudness was asked for."""
+    most: float
+    """The highest peak that was asked for, dBTP."""
 
     @property
     def shortfall(self) -> str:
-        """A sentence on the loudness that could not be had; empty if it is as asked."""
+        """A sentence on the level that could not be had; empty if it is as asked."""
+        if self.peak > self.most:
+            return f"the film has peaks of {self.peak:.1f} dBTP instead of {self.most:g}: write a lower `peak`"
         if self.asked is None or self.loudness is None or abs(self.asked - self.loudness) <= 0.5:
             return ""
         why = "more gain would only flatten its peaks" if self.loudness < self.asked else "it cannot be lowered further"
@@ -166,6 +170,7 @@ async def encode_at_level(
         peak=round(peak, 2),
         gain=gain,
         asked=master.loudness,
+        most=master.peak,
     )
 
 

@@ -70,7 +70,8 @@ def test_music_that_begins_after_its_file_is_told_before_anything_is_made(tmp_pa
     path = tmp_path / "film.yaml"
     for start, is_late in (("1.9s", False), ("2s", True)):
         path.write_text(
-            f"storyboard: 1\ntitle: Cues\nmusic: [{{file: song.wav, from: {start}}}]\nshots: [{{shot: 1A, action: x}}]\n"
+            f"storyboard: 1\ntitle: Cues\nmusic: [{{file: song.wav, from: {start}}}]\n"
+            "shots: [{shot: 1A, action: x}]\n"
         )
         if not is_late:
             check_media(read(path))
