@@ -125,7 +125,8 @@ async def inspect_film(planner: Planner, picture: Path, like: str | None = None)
     BucketError.
     """
     plan, clips = await asyncio.to_thread(_made, planner)
-    made = [take for take in plan.circled if take.shot in clips]
+    shots = [take for take in plan.circled if not take.chosen.is_card]
+    made = [take for take in shots if take.shot in clips]
     drawn = [take for take in made if take.request.board]
     # A drawing says nothing of the colours of a clip.
     measured = [take for take in made if not take.request.board] or made
@@ -146,7 +147,7 @@ async def inspect_film(planner: Planner, picture: Path, like: str | None = None)
     film = InspectedFilm(
         title=plan.name,
         scenes=tuple(scenes),
-        unmade=tuple(take.shot for take in plan.circled if take.shot not in clips),
+        unmade=tuple(take.shot for take in shots if take.shot not in clips),
         drawn=tuple(take.shot for take in drawn) if measured is not made else (),
         picture=picture,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.layout import one_line
@@ -53,7 +53,8 @@ def draw_colour_page(scenes: Sequence[ShownScene], title: str, fonts: Fonts = ST
         for line in lines:
             for column, shot in enumerate(line):
                 x = _MARGIN + column * (width + _GAP)
-                page.paste(shot.frame.resize((width, round(width * shot.frame.height / shot.frame.width))), (x, y))
+                frame = ImageOps.contain(shot.frame, (width, height))
+                page.paste(frame, (x + (width - frame.width) // 2, y))
                 numbers = one_line(shot.numbers, width * 3 // 4, 16, fonts=fonts)
                 numbers.draw(page, x + width, y + height + 8, _DIM, "right")
                 slate = one_line(shot.slate, width - numbers.width - 12, 18, Weight.BOLD, fonts)

@@ -49,6 +49,7 @@ scenes:
     shots:
       - {shot: 2A, action: The sea.}
       - {shot: 2B, action: Not made.}
+      - {card: The end}
 """
 LOOKS = {
     "1C": Grading(exposure=-0.8), "1D": Grading(temperature=8000), "1E": Grading(saturation=0.6),
