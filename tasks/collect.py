@@ -151,10 +151,9 @@ async def _kept_answer(take: Take, task: str, provider: Provider, studio: Studio
             raise _lost_answer(take, provider, "its link has ended")
         return answer
     raise Terminal(
-        f"{take.slate} was bought as {task}, and its link is not on this host: {provider.name} told it to the one that "
-        "ordered it",
+        f"{take.slate} was bought as {task}, and there is no link to it on this host: {provider.name} tells it once",
         service=provider.name,
-        hint="run the same command there, within a day of the order; if that host is gone, buy it again",
+        hint="if another host ordered it, run the same command there within a day; else buy it again",
         next=f"storyreel reconcile --key {key[:12]} --buy-again",
     )
 
@@ -173,7 +172,7 @@ def _lost_answer(take: Take, provider: Provider, why: str) -> TaskForgotten:
 def _discard_answers(studio: Studio, key: str, task: str) -> None:
     for kept in acceptances(studio.accepted_folder, key):
         if kept.task == task:
-            discard_acceptance(studio.accepted_folder, kept, is_stored=True)
+            discard_acceptance(studio.accepted_folder, kept, with_answer=True)
     if studio.clips.bucket:
         discard_shared(studio.clips.bucket, key, task)
 
@@ -186,8 +185,10 @@ async def note_accepted(take: Take, studio: Studio) -> None:
     for acceptance in await asyncio.to_thread(acceptances, studio.accepted_folder, take.order.key):
         if await studio.note(Ledger.note_accepted, take.order, acceptance.task, acceptance.cost):
             purchase = await studio.ask(Ledger.find, take.order.key) if acceptance.answer else None
-            is_stored = purchase is not None and purchase.state is State.FINISHED
-            await asyncio.to_thread(discard_acceptance, studio.accepted_folder, acceptance, is_stored=is_stored)
+            is_open = purchase is not None and purchase.state in (State.SUBMITTED, State.UNKNOWN)
+            # What was stored, or given up, must not be taken for the answer to a later order.
+            is_over = not (purchase and is_open and purchase.task == acceptance.task)
+            await asyncio.to_thread(discard_acceptance, studio.accepted_folder, acceptance, with_answer=is_over)
 
 
 async def note_kept_clips(take: Take, studio: Studio, patience: Patience) -> None:

@@ -57,9 +57,10 @@ def acceptances(folder: Path, key: str = "") -> list[Acceptance]:
     return found
 
 
-def discard_acceptance(folder: Path, acceptance: Acceptance, *, is_stored: bool = False) -> None:
-    """Delete an acceptance: the ledger has it. One with the product stays until that `is_stored`."""
-    if acceptance.answer and not is_stored:
+def discard_acceptance(folder: Path, acceptance: Acceptance, *, with_answer: bool = False) -> None:
+    """Delete an acceptance: the ledger has it. One with the product only `with_answer`, when that is stored, or of an
+    order that is over."""
+    if acceptance.answer and not with_answer:
         return
     with suppress(OSError):
         _file(folder, acceptance).unlink()

@@ -118,6 +118,20 @@ async def test_a_link_that_has_ended_is_settled_by_a_person_and_not_bought_again
             await on.make()
         assert "reconcile" in lost.value.next and on.state is State.UNKNOWN
         assert len(on.emulator.accepted) == len(on.emulator.fetches) == 1
+        purchase = on.studio.ledger.find(on.take.order.key)
+        assert purchase and on.studio.ledger.give_up(purchase, "by hand")
+        on.studio.opened_at = on.studio.ledger.now() + timedelta(seconds=1)  # as of the next run
+        assert (await on.make()).path.is_file() and on.state is State.FINISHED
+        assert len(on.emulator.accepted) == 2 and kept(on) == [], "no link of the order that was given up"
+
+
+async def test_a_line_that_the_store_has_lost_is_bought_again_only_by_a_person(tmp_path: Path) -> None:
+    async with speaking(tmp_path) as on:
+        clip = await on.make()
+        clip.path.unlink()
+        with pytest.raises(Terminal, match="tells it once") as gone:
+            await on.make()
+        assert "--buy-again" in gone.value.next and len(on.emulator.accepted) == 1
 
 
 async def test_a_line_that_another_host_bought_is_told_to_be_there(tmp_path: Path) -> None:
@@ -127,7 +141,7 @@ async def test_a_line_that_another_host_bought_is_told_to_be_there(tmp_path: Pat
             await on.make()
         (file,) = on.studio.accepted_folder.iterdir()
         there = file.rename(tmp_path / "another host.json")
-        with pytest.raises(Terminal, match="its link is not on this host") as absent:
+        with pytest.raises(Terminal, match="there is no link to it on this host") as absent:
             await on.make()
         assert "--buy-again" in absent.value.next and on.state is State.SUBMITTED
         there.rename(file)
