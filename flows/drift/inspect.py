@@ -133,15 +133,16 @@ async def inspect_film(planner: Planner, picture: Path, like: str | None = None)
     if not measured:
         command = shlex.join(["storyreel", "render", planner.film.where().file])
         raise NothingToInspect(f"no clip of {plan.name} is made yet", hint="make the film first", next=command)
+    slate = _measured_slate(measured, like) if like else ""
     rate = plan.cut.rate
     shown = await asyncio.gather(
         *(measure_colours(clips[take.shot].path, take.edit, rate, take.grading) for take in measured)
     )
     colours = {take.shot: found.colours for take, found in zip(measured, shown, strict=True)}
     frames = {take.shot: found.frames[len(found.frames) // 2] for take, found in zip(measured, shown, strict=True)}
-    reference = _reference(colours, like) if like else None
+    reference = colours[slate] if slate else None
     scenes = [
-        _scene(planner, [take for take in measured if take.scene == scene], colours, frames, reference, like or "")
+        _scene(planner, [take for take in measured if take.scene == scene], colours, frames, reference, slate)
         for scene in dict.fromkeys(take.scene for take in measured)
     ]
     film = InspectedFilm(
@@ -167,13 +168,13 @@ def _made(planner: Planner) -> tuple[Plan, dict[str, Clip]]:
     return plan, {shot: clip for shot, clip in found.items() if clip}
 
 
-def _reference(colours: dict[str, ShotColours], like: str) -> ShotColours:
+def _measured_slate(takes: Sequence[PlannedTake], like: str) -> str:
     slate = normalize("NFC", like)
-    if slate not in colours:
-        known = list(colours)
+    known = [take.shot for take in takes]
+    if slate not in known:
         hint = suggestion(slate, known, f"there are {listed(known, 'and')}")
         raise LookupError(f"there is no shot `{slate}` that is made; {hint}")
-    return colours[slate]
+    return slate
 
 
 def _scene(

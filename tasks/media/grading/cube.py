@@ -35,7 +35,8 @@ class Table:
     """The colour of the first point."""
     high: Triple = _WHITE
     """The colour of the last point."""
-    rows: tuple[Triple, ...] = ()
+    rows: str = ""
+    """A line each, as they are written: as numbers a large table would fill fifty megabytes."""
 
     @property
     def length(self) -> int:
@@ -49,8 +50,7 @@ class Table:
 
     def write(self, into: Path) -> None:
         """Write it as a .cube file, with axes from 0 to 1."""
-        rows = "".join(f"{red:.7g} {green:.7g} {blue:.7g}\n" for red, green, blue in self.rows)
-        into.write_text(f"LUT_{self.dimensions}D_SIZE {self.size}\n{rows}", encoding="ascii")
+        into.write_text(f"LUT_{self.dimensions}D_SIZE {self.size}\n{self.rows}", encoding="ascii")
 
 
 def check_cube(file: Path) -> None:
@@ -84,7 +84,7 @@ class _Reader:
         self._low, self._high = _BLACK, _WHITE
 
     def read(self, content: str) -> tuple[Table, ...]:
-        rows: list[Triple] = []
+        rows: list[str] = []
         tables: tuple[Table, ...] = ()
         for words in self._lines(content):
             if words[0][0].isalpha():
@@ -95,7 +95,8 @@ class _Reader:
             if not rows:
                 tables = self._empty_tables()
                 wanted = sum(table.length for table in tables)
-            rows.append(self._triple(words))
+            self._triple(words)
+            rows.append(f"{' '.join(words)}\n")
             if len(rows) > wanted:
                 raise self._wrong(f"this is row {len(rows):,} of a table that has {wanted:,}")
         if not rows or len(rows) < wanted:
@@ -159,7 +160,7 @@ class _Reader:
             number = float(word)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number) or "_" in word:
+        if not math.isfinite(number) or "_" in word or not word.isascii():
             raise self._wrong(f"`{word[:30]}` is not a number")
         return number
 
@@ -167,8 +168,8 @@ class _Reader:
         return MediaError(f"{self._file} is no colour table, at line {self._line}: {what}", hint=_HINT)
 
 
-def _filled(tables: tuple[Table, ...], rows: list[Triple]) -> Iterator[Table]:
+def _filled(tables: tuple[Table, ...], rows: list[str]) -> Iterator[Table]:
     begin = 0
     for table in tables:
-        yield replace(table, rows=tuple(rows[begin : begin + table.length]))
+        yield replace(table, rows="".join(rows[begin : begin + table.length]))
         begin += table.length

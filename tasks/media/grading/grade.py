@@ -108,8 +108,8 @@ def _table(curves: Iterable[Callable[[float], float]]) -> Table:
     """A table of one dimension: what the curve of each channel makes of its values."""
     values = [number / (_POINTS - 1) for number in range(_POINTS)]
     channels = [[min(1.0, max(0.0, curve(value))) for value in values] for curve in curves]
-    red, green, blue = channels
-    return Table(1, _POINTS, rows=tuple(zip(red, green, blue, strict=True)))
+    rows = (f"{red:.7f} {green:.7f} {blue:.7f}\n" for red, green, blue in zip(*channels, strict=True))
+    return Table(1, _POINTS, rows="".join(rows))
 
 
 def _placed(low: float, high: float, value: float) -> float:

@@ -16,6 +16,7 @@ BROKEN = {
     "LUT_3D_SIZE 2\n0 0 0\n1 0\n": "line 3: there are 2 words, not 3 numbers",
     "LUT_3D_SIZE 2\n" + ROWS.replace("1 1 0", "1 l 0"): "line 5: `l` is not a number",
     "LUT_3D_SIZE 2\n" + ROWS.replace("1 1 0", "1 nan 0"): "line 5: `nan` is not a number",
+    "LUT_3D_SIZE 2\n" + ROWS.replace("1 1 0", "1 １ 0"): "line 5: `１` is not a number",
     "LUT_3D_SIZE 2\n" + ROWS.replace("1 1 0", "1 1e999 0"): "line 5: `1e999` is not a number",
     "LUT_3D_SIZE 2\n" + ROWS + "\n# more\n1 1 1\n": "line 12: this is row 9 of a table that has 8",
     "LUT_3D_SIZE 2\n" + ROWS.removesuffix("1 1 1\n"): "line 8: the table ends after 7 of 8 rows",
@@ -49,8 +50,11 @@ def test_what_other_programs_write_is_read(tmp_path: Path) -> None:
     head = '\ufeff# made by hand\r\nTITLE "Späte Sonne"\r\n\r\nLUT_3D_SIZE 2\r\n\tDOMAIN_MIN 0 0 0\r\n'
     file.write_bytes((head + ROWS.replace("\n", "  \r\n").replace("1 0 0", "1.0E+0 -0.0 5e-2")).encode())
     (table,) = read_cube(file, file_digest(file))
-    assert (table.dimensions, table.size, len(table.rows)) == (3, 2, 8)
-    assert table.rows[1] == (1, 0, 0.05) and not table.has_own_domain
+    rows = table.rows.splitlines()
+    assert (table.dimensions, table.size, len(rows)) == (3, 2, 8)
+    assert rows[1] == "1.0E+0 -0.0 5e-2" and not table.has_own_domain
+    table.write(tmp_path / "written.cube")
+    assert read_cube(tmp_path / "written.cube", file_digest(tmp_path / "written.cube")) == (table,)
     file.write_bytes(b"TITLE \xe9t\xe9\nLUT_3D_SIZE 2\n" + ROWS.encode())
     check_cube(file)
 
