@@ -169,20 +169,10 @@ class Shot(ShotDefaults):
         errors = [(key, f"`{key}` is empty; write its words, or leave the key out") for key in empty]
         if len(written) > 1:
             errors.append(("credits", "a shot is a card or credits; make them two shots"))
-        if "action" in value:
-            errors.append(("action", _not_of(written[0], "action")))
+        errors += [(key, _not_of(written[0], key)) for key in sorted(NOT_OF_CARDS.intersection(value))]
         if errors:
             raise KeyErrors(errors)
         return card_filled_in(value)
-
-    @model_validator(mode="after")
-    def _of_words_alone(self) -> Shot:
-        if not self.is_card:
-            return self
-        unfit = self.model_fields_set & (NOT_OF_CARDS - {"action"})
-        if errors := [(key, _not_of("card" if self.card else "credits", key)) for key in sorted(unfit)]:
-            raise KeyErrors(errors)
-        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -206,7 +206,7 @@ from its words alone, in the colours of `lettering`."""
 
 def is_card(shot: object) -> bool:
     """Whether a shot, as it is written, is a card or credits."""
-    return isinstance(shot, Mapping) and any(key in shot for key in CARDS)
+    return isinstance(shot, Mapping) and ("card" in shot or "credits" in shot)
 
 
 def card_filled_in(shot: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,10 +219,9 @@ def card_filled_in(shot: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_slates(film: Any) -> Any:
     """A film as it is written, with a slate for each card and credits without: `card-1`, `card-2`, `credits-1`."""
-    shots = list(_shots(film))
-    if not any(is_card(shot) and "shot" not in shot for shot in shots):
+    if not any(is_card(shot) and "shot" not in shot for shot in _shots(film)):
         return film
-    taken = {str(getattr(slate := shot["shot"], "text", slate)) for shot in shots if "shot" in shot}
+    taken = {str(getattr(slate := shot["shot"], "text", slate)) for shot in _shots(film) if "shot" in shot}
     counts = dict.fromkeys(CARDS, 0)
 
     def named(shot: Any) -> Any:
