@@ -14,6 +14,7 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from pydantic import AfterValidator, Field
 
+from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed, is_own_run, own_parameters, then_again
@@ -311,4 +312,11 @@ async def _speak(
         failures = await takes.run_all(speech)
     selected = dict.fromkeys(take.shot for take in plan.takes if not take.is_stand_in)
     again = replace(planner, selection=tuple(selected) if planner.selection else ())
-    return held_to(await in_own_thread(again.plan), agreed_keys(plan)), failures
+    try:
+        longer = await in_own_thread(again.plan)
+    except StoryboardError as error:
+        what = "\n".join(map(str, error.problems))
+        raise RunFailed(
+            f"the speech is made and kept, and the film cannot be made with its length:\n{what}", next=error.next
+        ) from error
+    return held_to(longer, agreed_keys(plan)), failures

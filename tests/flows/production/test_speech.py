@@ -12,6 +12,7 @@ import av
 import pytest
 
 from storyreel.flows.commands.options import plan_of
+from storyreel.flows.errors import RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
@@ -152,3 +153,16 @@ async def test_drawings_are_as_long_as_their_speech_in_the_run_that_makes_it_and
     with closing(Home.of().ledger()) as ledger:
         ledger.add_verdicts(parse_verdicts(reviews, (), ["1A@narration-1"], by="Ana"))
     assert [(take.shot, take.take) for take in planned(film).bought] == [("1A@narration-1", 2)]
+
+
+async def test_speech_that_is_longer_than_any_clip_is_kept_and_told(
+    service: Dashscope, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "It has been said often enough, and slowly, by everybody who came up here"
+    (head, _, _) = FILM.partition("  - {shot: 1A")
+    film.write_text(f"{head}  - {{shot: 1A, action: x, duration: speech, narration: '{line}'}}\n")
+    monkeypatch.setattr("storyreel.testing.footage.LETTER_SECONDS", 0.3)
+    with pytest.raises(RunFailed) as failed:
+        await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    assert "film.yaml:8:" in failed.value.message and "shot 1A needs 21." in failed.value.message
+    assert spoken(service) == [line] and failed.value.next == f"storyreel validate {film}"
