@@ -53,7 +53,7 @@ class Cost(NamedTuple):
     words: float
     """Seconds of it for the pieces with words over them."""
     frames: int
-    """Frames that these have."""
+    """Frames that were encoded for them."""
 
 
 def _rendered(film: Film) -> Cost:
@@ -85,12 +85,13 @@ class Renderer:
         before = processor_seconds()
         words = [_drawn(*each) for each in self._film.words]
         found = [each for part in ranges for each in stretches(by_file[part.file], part, words)]
+        anew = sum(each.last - each.first for each in found if not self._piece(each).exists())
         laid = dict(await asyncio.gather(*map(self._laid, found)))
         took = processor_seconds() - before
         await assemble_film(
             self._cut, clips, dissolves, HOUSE, self._bench.out, cache=self._cache, title=self._film.name, overlaid=laid
         )
-        return Cost(processor_seconds() - began, took, sum(each.last - each.first for each in found))
+        return Cost(processor_seconds() - began, took, anew)
 
     async def _conform(self, source: Path, event: Event) -> HouseClip:
         edit = edit_points(event, self._bench.frames, "free")
@@ -98,7 +99,10 @@ class Renderer:
         return await conform_clip(source, edit, HOUSE, keep_sound=True, into=into, accept="")
 
     async def _laid(self, stretch: Stretch) -> tuple[int, OverlaidClip]:
-        return stretch.at, await lay_over(stretch, HOUSE, self._cache / overlay_key(stretch, HOUSE, ""))
+        return stretch.at, await lay_over(stretch, HOUSE, self._piece(stretch))
+
+    def _piece(self, stretch: Stretch) -> Path:
+        return self._cache / overlay_key(stretch, HOUSE, "")
 
 
 def _drawn(text: str, start: int, end: int) -> Overlay:
