@@ -23,7 +23,10 @@ def inspect(
     into: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", metavar="FILE", help="The picture, a PNG; default: `colours.png` in the folder of the film."
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="The picture, a PNG, of a long film several; default: `colours.png` in the folder of the film.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from PIL import Image
-from pydantic import ConfigDict
-
 from storyreel.flows.drift.compare import Difference, as_json, as_yaml, of_scene
 from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -21,11 +18,14 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.grade import Grade
 from storyreel.specs.problems.phrases import abridged, listed, suggestion
-from storyreel.tasks.inspection.colour_page import ShownScene, ShownShot, draw_colour_page, write_colour_page
-from storyreel.tasks.inspection.colours import ShotColours, measure_colours
+from storyreel.tasks.inspection.colour_page import ShownScene, ShownShot, draw_colour_pages, write_colour_pages
+from storyreel.tasks.inspection.colours import ShotColours, ShownColours, measure_colours
 from storyreel.tasks.media.text.typefaces import Fonts
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.storage.clips import Clip, ClipStore
+
+_AT_ONCE = 8
+"""Shots that are measured at the same time; ffmpeg runs for fewer."""
 
 
 class NothingToInspect(StoryreelError):
@@ -35,15 +35,13 @@ class NothingToInspect(StoryreelError):
 class InspectedShot(Frozen):
     """A shot, its colours, and how they differ from its scene."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
     shot: str
     take: int
     colours: ShotColours
     difference: Difference
     proposal: Grade | None
-    frame: Image.Image
-    """From its middle."""
+    frame: bytes
+    """From its middle, as JPEG."""
 
     @property
     def numbers(self) -> str:
@@ -91,8 +89,8 @@ class InspectedFilm(Frozen):
     """The slates of the shots whose clips are not in the store."""
     drawn: tuple[str, ...]
     """The slates of the drawn shots, which are not compared with clips."""
-    picture: Path
-    """The file with a frame of each shot."""
+    pictures: tuple[Path, ...]
+    """The files with a frame of each shot."""
 
     @property
     def proposals(self) -> tuple[InspectedShot, ...]:
@@ -114,12 +112,12 @@ class InspectedFilm(Frozen):
             ],
             "unmade": list(self.unmade),
             "drawn": list(self.drawn),
-            "picture": str(self.picture),
+            "pictures": [str(file) for file in self.pictures],
         }
 
 
 async def inspect_film(planner: Planner, picture: Path, like: str | None = None) -> InspectedFilm:
-    """Measure the takes in the cut that are made, and write the picture. With `like` all are compared with that shot.
+    """Measure the takes in the cut that are made, and write the pictures. With `like` all are compared with that shot.
 
     Raises NothingToInspect, LookupError if `like` is no shot that is measured, StoryboardError, MediaError and
     BucketError.
@@ -135,25 +133,29 @@ async def inspect_film(planner: Planner, picture: Path, like: str | None = None)
         raise NothingToInspect(f"no clip of {plan.name} is made yet", hint="make the film first", next=command)
     slate = _measured_slate(measured, like) if like else ""
     rate = plan.cut.rate
-    shown = await asyncio.gather(
-        *(measure_colours(clips[take.shot].path, take.edit, rate, take.grading) for take in measured)
-    )
+    at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def measure(take: PlannedTake) -> ShownColours:
+        async with at_once:
+            return await measure_colours(clips[take.shot].path, take.edit, rate, take.grading)
+
+    shown = await asyncio.gather(*map(measure, measured))
     colours = {take.shot: found.colours for take, found in zip(measured, shown, strict=True)}
-    frames = {take.shot: found.frames[len(found.frames) // 2] for take, found in zip(measured, shown, strict=True)}
+    frames = {take.shot: found.frame for take, found in zip(measured, shown, strict=True)}
     reference = colours[slate] if slate else None
     scenes = [
         _scene(planner, [take for take in measured if take.scene == scene], colours, frames, reference, slate)
         for scene in dict.fromkeys(take.scene for take in measured)
     ]
-    film = InspectedFilm(
+    return InspectedFilm(
         title=plan.name,
         scenes=tuple(scenes),
         unmade=tuple(take.shot for take in shots if take.shot not in clips),
         drawn=tuple(take.shot for take in drawn) if measured is not made else (),
-        picture=picture,
+        pictures=tuple(
+            await asyncio.to_thread(_write_pictures, scenes, plan, Fonts(own=own_font(planner.film)), picture)
+        ),
     )
-    await asyncio.to_thread(_write_picture, film, Fonts(own=own_font(planner.film)))
-    return film
 
 
 def _made(planner: Planner) -> tuple[Plan, dict[str, Clip]]:
@@ -181,7 +183,7 @@ def _scene(
     planner: Planner,
     takes: Sequence[PlannedTake],
     colours: dict[str, ShotColours],
-    frames: dict[str, Image.Image],
+    frames: dict[str, bytes],
     reference: ShotColours | None,
     like: str,
 ) -> InspectedScene:
@@ -205,15 +207,16 @@ def _scene(
     return InspectedScene(scene=takes[0].scene, heading=heading, like=like, shots=tuple(shots))
 
 
-def _write_picture(film: InspectedFilm, fonts: Fonts) -> None:
-    scenes = [
+def _write_pictures(scenes: Sequence[InspectedScene], plan: Plan, fonts: Fonts, into: Path) -> list[Path]:
+    shown = [
         ShownScene(
             scene.name,
             [ShownShot(shot.shot, shot.frame, shot.numbers, shot.difference.in_words) for shot in scene.shots],
         )
-        for scene in film.scenes
+        for scene in scenes
     ]
-    write_colour_page(draw_colour_page(scenes, film.title, fonts), film.picture)
+    width, height = plan.format.size
+    return write_colour_pages(draw_colour_pages(shown, width / height, plan.name, fonts), into)
 
 
 _COLUMNS = (
@@ -232,7 +235,7 @@ def print_drift(console: Terminal, film: InspectedFilm) -> None:
     for what, slates in (("not made yet", film.unmade), ("drawn, and not compared with clips", film.drawn)):
         if slates:
             console.print(f"{what}: {abridged(slates)}", soft_wrap=True)
-    console.print(f"a frame of each: {film.picture}", soft_wrap=True)
+    console.print(f"a frame of each: {', '.join(map(str, film.pictures))}", soft_wrap=True)
     if not film.proposals:
         console.print("No shot differs from its scene so much that a grade is proposed.")
         return

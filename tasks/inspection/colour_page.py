@@ -1,8 +1,10 @@
-"""A picture for comparing the colours of shots: for each scene a frame of each of its shots, side by side."""
+"""Pictures for comparing the colours of shots: for each scene a frame of each of its shots, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,61 +17,107 @@ from storyreel.tasks.storage.files import replacing
 
 _WIDTH, _MARGIN, _GAP = 1920, 48, 16
 _HEADING, _CAPTION = 56, 64
+_ROWS = 12
+"""Most rows of shots on a page."""
 _GROUND, _BRIGHT, _DIM, _ACCENT = (19, 20, 23, 255), (236, 234, 228, 255), (142, 145, 152, 255), (217, 164, 65, 255)
 
 
 class ShownShot(NamedTuple):
-    """A shot on the page."""
+    """A shot on a page."""
 
     slate: str
-    frame: Image.Image
+    frame: bytes
+    """JPEG."""
     numbers: str
     differs: str
     """In what it differs from its scene; empty if it does not."""
 
 
 class ShownScene(NamedTuple):
-    """A scene on the page."""
+    """A scene, or what a page has of it."""
 
     heading: str
     shots: Sequence[ShownShot]
 
 
-def draw_colour_page(scenes: Sequence[ShownScene], title: str, fonts: Fonts = STANDARD) -> Image.Image:
-    """The page, as high as the scenes need. Call it in a thread."""
-    ratio = max(shot.frame.width / shot.frame.height for scene in scenes for shot in scene.shots)
-    columns = min(max(len(scene.shots) for scene in scenes), 5 if ratio >= 1 else 9)
-    # A single shot is not as wide as the page.
-    width = (_WIDTH - 2 * _MARGIN - (max(columns, 3) - 1) * _GAP) // max(columns, 3)
-    height = round(width / ratio)
-    rows = [[scene.shots[at : at + columns] for at in range(0, len(scene.shots), columns)] for scene in scenes]
-    size = 2 * _MARGIN + _HEADING + sum(_HEADING + len(lines) * (height + _CAPTION) for lines in rows)
-    page = Image.new("RGBA", (_WIDTH, size), _GROUND)
+class _Grid(NamedTuple):
+    """The layout of all pages, in pixels."""
+
+    columns: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, scenes: Sequence[ShownScene], ratio: float) -> _Grid:
+        columns = min(max(len(scene.shots) for scene in scenes), 5 if ratio >= 1 else 9)
+        # A single shot is not as wide as the page.
+        width = (_WIDTH - 2 * _MARGIN - (max(columns, 3) - 1) * _GAP) // max(columns, 3)
+        return cls(columns, width, round(width / ratio))
+
+    def rows(self, scene: ShownScene) -> list[Sequence[ShownShot]]:
+        """The shots of a scene, a row each."""
+        return [scene.shots[at : at + self.columns] for at in range(0, len(scene.shots), self.columns)]
+
+    def height_of(self, scene: ShownScene) -> int:
+        """The height of a scene with its heading."""
+        return _HEADING + len(self.rows(scene)) * (self.height + _CAPTION)
+
+
+def draw_colour_pages(
+    scenes: Sequence[ShownScene], ratio: float, title: str, fonts: Fonts = STANDARD
+) -> Iterator[Image.Image]:
+    """The pages, each of a few rows; `ratio` is the film's. Call it in a thread."""
+    grid = _Grid.of(scenes, ratio)
+    rows = [ShownScene(scene.heading, row) for scene in scenes for row in grid.rows(scene)]
+    for at in range(0, len(rows), _ROWS):
+        parts = [
+            ShownScene(heading, [shot for part in of_scene for shot in part.shots])
+            for heading, of_scene in groupby(rows[at : at + _ROWS], key=lambda part: part.heading)
+        ]
+        yield _page(parts, grid, title, fonts)
+
+
+def _page(scenes: Sequence[ShownScene], grid: _Grid, title: str, fonts: Fonts) -> Image.Image:
+    page = Image.new("RGBA", (_WIDTH, 2 * _MARGIN + _HEADING + sum(map(grid.height_of, scenes))), _GROUND)
     one_line(title, _WIDTH - 2 * _MARGIN, 34, Weight.BOLD, fonts).draw(page, _MARGIN, _MARGIN - 8, _BRIGHT)
     y = _MARGIN + _HEADING
-    for scene, lines in zip(scenes, rows, strict=True):
+    for scene in scenes:
         one_line(scene.heading, _WIDTH - 2 * _MARGIN, 22, fonts=fonts).draw(page, _MARGIN, y + 10, _DIM)
         y += _HEADING
-        for line in lines:
-            for column, shot in enumerate(line):
-                x = _MARGIN + column * (width + _GAP)
-                frame = ImageOps.contain(shot.frame, (width, height))
-                page.paste(frame, (x + (width - frame.width) // 2, y))
-                numbers = one_line(shot.numbers, width * 3 // 4, 16, fonts=fonts)
-                numbers.draw(page, x + width, y + height + 8, _DIM, "right")
-                slate = one_line(shot.slate, width - numbers.width - 12, 18, Weight.BOLD, fonts)
-                slate.draw(page, x, y + height + 6, _BRIGHT)
-                one_line(shot.differs, width, 16, fonts=fonts).draw(page, x, y + height + 32, _ACCENT)
-            y += height + _CAPTION
+        for row in grid.rows(scene):
+            for column, shot in enumerate(row):
+                _draw_shot(page, shot, (_MARGIN + column * (grid.width + _GAP), y), grid, fonts)
+            y += grid.height + _CAPTION
     return page.convert("RGB")
 
 
-def write_colour_page(page: Image.Image, into: Path) -> None:
-    """Write the page as PNG, whole or not at all. Raises MediaError."""
-    try:
-        into.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(into) as fresh:
-            page.save(fresh, "PNG", optimize=True)
-    except OSError as error:
-        hint = "check the free space on the disk, or name another file with --out"
-        raise MediaError(f"{into} cannot be written: {error.strerror or error}", hint=hint) from error
+def _draw_shot(page: Image.Image, shot: ShownShot, place: tuple[int, int], grid: _Grid, fonts: Fonts) -> None:
+    x, y = place
+    with Image.open(io.BytesIO(shot.frame)) as opened:
+        frame = ImageOps.contain(opened, (grid.width, grid.height))
+    page.paste(frame, (x + (grid.width - frame.width) // 2, y))
+    y += grid.height
+    numbers = one_line(shot.numbers, grid.width * 3 // 4, 16, fonts=fonts)
+    numbers.draw(page, x + grid.width, y + 8, _DIM, "right")
+    slate = one_line(shot.slate, grid.width - numbers.width - 12, 18, Weight.BOLD, fonts)
+    slate.draw(page, x, y + 6, _BRIGHT)
+    one_line(shot.differs, grid.width, 16, fonts=fonts).draw(page, x, y + 32, _ACCENT)
+
+
+def write_colour_pages(pages: Iterable[Image.Image], into: Path) -> list[Path]:
+    """Write the pages as PNG, each whole or not at all; returns their files. Raises MediaError.
+
+    The first is `into`; further ones are numbered: `name-2.png`.
+    """
+    files = []
+    for number, page in enumerate(pages, 1):
+        file = into if number == 1 else into.with_stem(f"{into.stem}-{number}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as fresh:
+                page.save(fresh, "PNG")
+        except OSError as error:
+            hint = "check the free space on the disk, or name another file with --out"
+            raise MediaError(f"{file} cannot be written: {error.strerror or error}", hint=hint) from error
+        files.append(file)
+    return files

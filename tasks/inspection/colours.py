@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Sequence
 from math import hypot, log2
 from pathlib import Path
@@ -60,10 +61,11 @@ class ShotColours(Frozen):
 
 
 class ShownColours(NamedTuple):
-    """The colours of a shot and the frames that they were measured in."""
+    """The colours of a shot and one of the frames that they were measured in."""
 
     colours: ShotColours
-    frames: tuple[Image.Image, ...]
+    frame: bytes
+    """From the middle of the shot, as JPEG."""
 
 
 async def measure_colours(clip: Path, edit: EditPoints, rate: FrameRate, grading: Grading | None) -> ShownColours:
@@ -75,7 +77,7 @@ async def measure_colours(clip: Path, edit: EditPoints, rate: FrameRate, grading
         frames = await _frames(source, wanted, rate, grading, folder)
     if not frames:
         raise MediaError(f"no frame of {clip} can be decoded where the film uses it", hint="generate the take again")
-    return ShownColours(await asyncio.to_thread(colours_of, frames), tuple(frames))
+    return await asyncio.to_thread(_shown, frames)
 
 
 async def _frames(
@@ -92,6 +94,12 @@ async def _frames(
     await run(tolerant(output))
     pixels, length = await asyncio.to_thread(raw.read_bytes), 3 * size[0] * size[1]
     return [Image.frombytes("RGB", size, pixels[at : at + length]) for at in range(0, len(pixels), length)]
+
+
+def _shown(frames: Sequence[Image.Image]) -> ShownColours:
+    content = io.BytesIO()
+    frames[len(frames) // 2].save(content, "JPEG", quality=95, subsampling=0)
+    return ShownColours(colours_of(frames), content.getvalue())
 
 
 def colours_of(frames: Sequence[Image.Image]) -> ShotColours:

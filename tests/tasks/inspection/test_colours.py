@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
+from storyreel.tasks.inspection.colour_page import ShownScene, ShownShot, draw_colour_pages, write_colour_pages
 from storyreel.tasks.inspection.colours import ShotColours, colours_of
 
 
@@ -47,3 +51,18 @@ def test_another_exposure_changes_neither_the_light_nor_the_saturation() -> None
 def test_a_picture_that_tells_nothing_of_the_light_has_a_finite_one(colour: tuple[int, int, int]) -> None:
     found = colours_of([flat(*colour)])
     assert isinstance(found, ShotColours) and 2500 <= found.kelvin <= 15000 and found.light > 0
+
+
+def test_a_long_film_has_several_pages(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    flat(90, 100, 110).save(content, "JPEG")
+    shots = [ShownShot(f"{n}A", content.getvalue(), "40 %, 6500 K, 20 %", "") for n in range(70)]
+    scenes = [ShownScene("scene 1", shots[:3]), ShownScene("scene 2", shots[3:])]
+    files = write_colour_pages(draw_colour_pages(scenes, 16 / 9, "A Film"), tmp_path / "made" / "colours.png")
+    assert [file.name for file in files] == ["colours.png", "colours-2.png"]
+    heights = []
+    for file in files:
+        with Image.open(file) as page:
+            heights.append(page.height)
+    # 15 rows of at most five: twelve on the first page.
+    assert heights[1] < heights[0] / 2 < 2000
