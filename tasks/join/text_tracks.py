@@ -28,8 +28,6 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 """The style from which the encoder makes the description of a track: white, at the foot. It is ffmpeg's own default, so
 that a text that is extracted again has no marks of another font."""
-_LARGEST = 0xFFFF
-"""Bytes of a text: its length is written in two."""
 
 
 class TimedLines(NamedTuple):
@@ -78,7 +76,7 @@ def text_packets(
         (sample.first, number, sample) for number, track in enumerate(tracks) for sample in _samples(track, frames)
     ]
     for first, number, sample in sorted(samples):
-        text = sample.text.encode()[:_LARGEST]
+        text = sample.text.encode()
         packet: Packet[Any] = Packet(len(text).to_bytes(2, "big") + text)
         packet.stream, packet.time_base = streams[number], Fraction(1, house.timescale)
         packet.pts = packet.dts = first * house.frame_ticks

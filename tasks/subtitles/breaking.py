@@ -142,7 +142,11 @@ class Broken:
         return self._widths[last] - self._widths[first] - self._spaces[last - 1]
 
     def _fits(self, first: int, last: int) -> bool:
-        return self._width(first, last) <= self.measure.line or bool(self._breaks(first, last))
+        if self._width(first, last) <= self.measure.line:
+            return True
+        # With the longest upper line the lower one is the shortest.
+        upper = next((at for at in range(last - 1, first, -1) if self._width(first, at) <= self.measure.line), first)
+        return upper > first and self._width(upper, last) <= self.measure.line
 
     def _breaks(self, first: int, last: int) -> list[int]:
         """Where the parts can be broken in two lines."""

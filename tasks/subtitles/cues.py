@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Literal
 
 from storyreel.specs.timing import FrameRate
@@ -125,6 +125,8 @@ class _Maker:
         `free` is up to where the last of them may be shown longer.
         """
         text = Broken(line.text, self.measure, self.language)
+        if not text.read[-1]:
+            return  # only signs without a width
         first, end = self._within_cuts(text, line.first, max(line.end, line.first + 1))
         for start, last, begin, until in self._parted(text, first, end, max(end, free) if end == line.end else end):
             texts = text.texts(start, last)
@@ -215,7 +217,7 @@ class _Maker:
     def prolonged(self, cues: Sequence[Cue]) -> list[Cue]:
         """Cues that are shown for as long as they are read in, up to the next one and to the next cut."""
         found = []
-        for cue, following in zip(cues, [*cues[1:], None], strict=True):
+        for cue, following in zip_longest(cues, cues[1:]):
             needed = max(math.ceil(self._read(cue) / self._fastest), self.rate.nearest_frames(SHORTEST))
             free = self.free_until(cue.end, following.first - GAP if following else self.frames)
             found.append(replace(cue, end=max(cue.end, min(cue.first + needed, free))))
@@ -223,7 +225,7 @@ class _Maker:
 
     def spaced(self, cues: Sequence[Cue]) -> list[Cue]:
         """Cues with a gap after each, where there are frames for it."""
-        return [self._with_gap(cue, following) for cue, following in zip(cues, [*cues[1:], None], strict=True)]
+        return [self._with_gap(cue, following) for cue, following in zip_longest(cues, cues[1:])]
 
     @staticmethod
     def _with_gap(cue: Cue, following: Cue | None) -> Cue:

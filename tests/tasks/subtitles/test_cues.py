@@ -158,6 +158,10 @@ def test_what_has_no_time_is_told_and_not_shown() -> None:
     assert len(cues) == 1 and rules(departures).count("lost") == 2
 
 
+def test_signs_without_a_width_are_no_subtitle() -> None:
+    assert make_cues([SaidLine("1", "\u200b", 0, 24)], [0], 48, RATE) == ((), ())
+
+
 def test_without_adjustment_a_line_is_shown_just_while_it_is_heard() -> None:
     said = [SaidLine("1", "Who's there?", 10, 14), SaidLine("1", "Only me.", 14, 28)]
     assert texts(make_cues(said, [0], 200, RATE, is_adjusted=False)[0]) == [
