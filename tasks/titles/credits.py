@@ -96,12 +96,15 @@ def draw_roll(credits: Credits, lettering: Lettering, size: tuple[int, int], fra
     spare = step * moves - height - sum(entry.height for entry in entries)
     gaps = len(entries) - 1
     gap = min(spare // gaps, 3 * least) if gaps else 0
-    strip = ground(look, credits.background, (size[0], step * moves + height)).convert("RGBA")
-    y = height + (spare - gap * gaps) // 2
+    strip = ground(look, credits.background, (size[0], step * moves + height))
+    y, around = height + (spare - gap * gaps) // 2, least // 4
     for entry in entries:
-        entry.draw(strip, y)
+        # Entry by entry: with transparency a long strip would take twice the memory.
+        part = ground(look, credits.background, (size[0], entry.height + 2 * around)).convert("RGBA")
+        entry.draw(part, around)
+        strip.paste(part.convert("RGB"), (0, y - around))
         y += entry.height + gap
-    return Roll(strip.convert("RGB"), step)
+    return Roll(strip, step)
 
 
 def _area(credits: Credits, lettering: Lettering, size: tuple[int, int]) -> Box:
