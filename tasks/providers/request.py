@@ -235,11 +235,6 @@ class Request(Trusted):
     def _is_bare(self) -> bool:
         return self.board is None or self.board.bare is self.board
 
-    @property
-    def has_picture(self) -> bool:
-        """Whether a picture or a video of what it shows exists on this machine already."""
-        return any(each.is_picture_here for _, each in self.attachments)
-
     def with_own_seed(self) -> Request:
         """The same with a seed that follows from all else that is in its `identity`; `seed` must be 0."""
         form = self.canonical(bare=True)

@@ -22,7 +22,7 @@ from storyreel.specs.translations.file import read_translations
 from storyreel.specs.validation.check import FREE
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.plain import is_plain, needs_shaping
-from storyreel.tasks.providers.request import COLOURS, HUES, Board, WrittenCard
+from storyreel.tasks.providers.request import COLOURS, HUES, Attachment, Board, Use, WrittenCard
 from storyreel.tasks.request.prompt import fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
@@ -52,11 +52,11 @@ def display_font(film: Storyboard) -> Path | None:
 
 
 def board_of(
-    film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest, *, has_picture: bool = False
+    film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest, *, has_figures: bool = True
 ) -> Board:
     """The board of a shot, a still or a sheet. Raises Unsupported if the user's own font is broken.
 
-    `font` is that font; `has_picture` is whether there certainly is a picture to show, so that no figures are drawn.
+    `font` is that font; `has_figures` is whether who is seen may be drawn, as `needs_figures` says.
     """
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
         board = _of_sheet(film, shot, font)
@@ -66,7 +66,7 @@ def board_of(
     else:
         board = _of_shot(film, shot, frames, font)
         seen = shot.cast
-    if seen and not has_picture:
+    if seen and has_figures:
         colours = cast_colours(tuple(film.cast))
         cast = ((film.names[key], colours[key], _has_long_hair(film.cast[key].description, key)) for key in seen)
         board = board.model_copy(update={"cast": tuple(cast)})
@@ -115,6 +115,17 @@ def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:
     found = engine()
     language = (film.speech.language if film.speech else "") or film.own_language
     return {"voice": found.name, "language": language} if found else {}
+
+
+def needs_figures(shot: Shot, attachments: Iterable[tuple[Use, Attachment]]) -> bool:
+    """Whether who is seen may have to be drawn: of what is here already, no picture shows the shot or anybody in it.
+
+    Into a picture of the place they are drawn, but not into a still, which a clip begins with.
+    """
+    here = [(use, each.subject) for use, each in attachments if each.is_picture_here]
+    if isinstance(shot, PictureShot):
+        return not here
+    return all(use in ("image", "video") and subject and subject == shot.location for use, subject in here)
 
 
 @lru_cache(maxsize=16)
@@ -232,9 +243,9 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
     pictures = chain(sheets_of(film, film.all_shots), *map(stills_of, film.all_shots))
     for shot in chain(film.all_shots, pictures):
         try:
-            has_picture = bool(shot.first_frame or film.has_references(shot))
+            pictured = shot.first_frame or shot.references or any(film.cast[who].references for who in shot.cast)
             # The font's digest is not needed.
-            board = board_of(film, shot, 1, font, lambda _: "", has_picture=has_picture)
+            board = board_of(film, shot, 1, font, lambda _: "", has_figures=not pictured)
         except Unsupported as broken:
             raise StoryboardError([Problem(film.where(*broken.at), broken.message, broken.hint)]) from broken
         is_drawn = FREE in shot.services and board.lettering and not board.written

@@ -49,7 +49,8 @@ def lay_out(request: Request, board: Board) -> Page:
     """The page of a take: its first frame, else its last frame, else its references, else a card.
 
     A picture of about the frame's shape fills it. Another one is shown whole, in front of itself out of focus; if it
-    is a reference, beside the action. Raises MediaError if a picture or video cannot be opened.
+    is a reference, beside the action. People whom no picture shows are drawn, in that of the place if there is one.
+    Raises MediaError if a picture or video cannot be opened.
     """
     canvas, palette = canvas_of(request, board), Palette.of(board)
     spoken = cues(board, canvas)
@@ -62,16 +63,26 @@ def lay_out(request: Request, board: Board) -> Page:
     # Where the camera comes to over a first frame that it drew is what the last one shows.
     if first and last and not (first.is_drawn and last.is_drawn):
         end = flat(_board(last, board.model_copy(update={"camera": "static"}), canvas), canvas)
+    found = () if first or last else pictures.references(request, canvas, MOST_PANES)
+    # A sheet that was made meanwhile shows who is seen.
+    has_figures = bool(board.cast) and not any(picture.is_sheet for picture in found)
     if shown := first or last:
         panes = _board(shown, board, canvas)
         view = panes[-1]
         layers = _captioned(board, canvas, foot) if shown.is_drawn else _shades(canvas, foot)
-    elif not (found := pictures.references(request, canvas, MOST_PANES)):
+    elif not found:
         panes, layers = card_of(request, board, canvas, palette, foot)
     elif fills(found[0], board, canvas):
         view = filling(found[0], board, canvas)
         panes = (view,)
         layers = _captioned(board, canvas, foot)
+        if has_figures and not view.is_video:
+            # What continues the shot begins with the place alone, which a paid clip may be made of.
+            panes, layers = _peopled(view, request, board, canvas, palette, foot)
+    elif has_figures:
+        camera = Camera.of(board.camera, canvas)
+        ground = behind(found, Canvas(width=camera.width, height=camera.height))
+        panes, layers = _peopled(Pane(camera, 0, 0, None, ground), request, board, canvas, palette, foot)
     else:
         panes, layers = _portraits(request, found, board, canvas, palette, foot)
     return Page(canvas, palette, panes, (*layers, slate), spoken, view, end)
@@ -93,7 +104,11 @@ def card_of(
     Of one without people the action, and a diagram of the camera move.
     """
     if board.cast:
-        return _figures(request, board, canvas, palette, foot)
+        camera = Camera.of(board.camera, canvas)
+        # The set has only soft lines; drawing it as large as the figures would take time.
+        small = empty_set(round(camera.width * _SET_DETAIL), round(camera.height * _SET_DETAIL), palette)
+        stage = small.resize((camera.width, camera.height), Image.Resampling.BICUBIC)
+        return _peopled(Pane(camera, 0, 0, None, stage), request, board, canvas, palette, foot)
     camera = Camera.of(board.camera, canvas, detail=_SET_DETAIL)
     ground = Pane(camera, 0, 0, None, empty_set(camera.width, camera.height, palette))
     text, figure = _columns(canvas, foot, 0.22)
@@ -108,14 +123,11 @@ def card_of(
     return (ground,), (drawing, shadowed(written, canvas.px(3), 0.8))
 
 
-def _figures(
-    request: Request, board: Board, canvas: Canvas, palette: Palette, foot: int
+def _peopled(
+    pane: Pane, request: Request, board: Board, canvas: Canvas, palette: Palette, foot: int
 ) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
-    """A shot without a picture whose people are drawn in an empty set, under the camera move."""
-    camera = Camera.of(board.camera, canvas)
-    # The set has only soft lines; drawing it as large as the figures would take time.
-    small = empty_set(round(camera.width * _SET_DETAIL), round(camera.height * _SET_DETAIL), palette)
-    stage = small.resize((camera.width, camera.height), Image.Resampling.BICUBIC)
+    """A place with the people of the shot in it, under the camera move, and the action beside them."""
+    camera, stage = pane.camera, pane.stage.copy()
     whole = max(camera.start, camera.end, key=lambda window: window.width)
     frame = Box(
         x=round((camera.width - whole.width) / 2),
@@ -132,8 +144,9 @@ def _figures(
     )
     written = shadowed(words.story(board, pictures.remote_notes(request), column, canvas, palette), canvas.px(3))
     top = (written.getbbox() or (0, foot, 0, 0))[1]
-    shades = _shades(canvas, min(foot, top + canvas.px(30))) if not canvas.is_wide else _shades(canvas, foot)
-    return (Pane(camera, 0, 0, None, stage),), (*shades, written)
+    is_dark = canvas.is_wide and pane.picture is None
+    shades = _shades(canvas, foot if is_dark else min(foot, top + canvas.px(30)))
+    return (pane._replace(stage=stage),), (*shades, written)
 
 
 def _portraits(

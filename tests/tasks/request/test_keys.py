@@ -138,36 +138,42 @@ def test_only_keys_of_prompts_that_lacked_an_article_are_new(tmp_path: Path, ser
     assert found == PINS[service] | changed
 
 
+NOUNS = """
+cast: {mira: {}, tom: {references: [board.bmp]}}
+locations: {room: {references: [board.bmp]}}
+"""
 TAKES = {
     "1A": "camera: {move: push in, angle: low angle, lens: 35mm}, cast: [mira]",
     "1B": "cast: [mira], first_frame: board.bmp",
     "1C": "cast: [mira], first_frame: https://films.example/board.png",
     "1D": "continues: 1B, cast: [mira]",
+    "1E": "cast: [mira], location: room",
+    "1F": "cast: [tom], location: room",
+    "1G": "cast: [mira], references: [board.bmp]",
 }
 
 
 def test_what_is_told_beside_a_picture_is_in_the_key_of_a_drawing_and_not_in_what_is_made_of_it(tmp_path: Path) -> None:
     Image.new("RGB", (240, 240), "grey").save(tmp_path / "board.bmp")
     shots = "".join(f"  - {{shot: {slate}, action: Rain., {more}}}\n" for slate, more in TAKES.items())
-    (tmp_path / "film.yaml").write_text(f"storyboard: 1\ntitle: T\ncast: {{mira: {{}}}}\nshots:\n{shots}")
+    (tmp_path / "film.yaml").write_text(f"storyboard: 1\ntitle: T\n{NOUNS}\nshots:\n{shots}")
     film = read(tmp_path / "film.yaml")
-    bare = film.model_copy(update={"cast": {}})
     made: list[list[Request]] = []
-    for cut_of in (film, bare):
+    for is_peopled in (True, False):
         takes: dict[str, Request] = {}
-        for shot, event in zip(cut_of.all_shots, build_cut(cut_of).events, strict=True):
-            without = {} if cut_of is film else {"cast": (), "camera": shot.camera.model_copy(
-                update={"angle": "", "lens": ""})}  # fmt: skip
+        for shot, event in zip(film.all_shots, build_cut(film).events, strict=True):
+            if not is_peopled and shot.shot < "1E":
+                camera = shot.camera.model_copy(update={"angle": "", "lens": ""})
+                shot = shot.model_copy(update={"cast": (), "camera": camera})
             before = Upstream(takes[shot.upstream].identity) if shot.upstream else None
-            (takes[shot.shot],) = build_requests(
-                cut_of, shot.model_copy(update=without), load("animatic"), event, "free", before, file_digest
-            )
+            (takes[shot.shot],) = build_requests(film, shot, load("animatic"), event, "free", before, file_digest)
         made.append(list(takes.values()))
-    assert [bool(take.board and take.board.cast) for take in made[0]] == [True, False, True, True]
-    assert [with_people.identity for with_people in made[0]] == [take.key for take in made[1]]
+    told = [bool(take.board and take.board.cast) for take in made[0]]
+    assert told == [True, False, True, True, True, False, False]
+    assert [take.identity for take in made[0]][:4] == [take.key for take in made[1]][:4]
     changed = [one.key != other.key for one, other in zip(*made, strict=True)]
-    assert changed == [True, False, True, True], "where a picture is drawn upon, the drawing stays"
-    assert len({take.key for take in made[0]}) == 4
+    assert changed[:4] == [True, False, True, True], "where a picture shows who is seen, the drawing stays"
+    assert len({take.key for take in made[0]}) == len(TAKES)
     assert all(take.key == Request.model_validate(take.model_dump()).key for take in made[0])
 
 

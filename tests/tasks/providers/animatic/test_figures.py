@@ -17,7 +17,9 @@ from storyreel.tasks.media.text.layout import Box
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
 from storyreel.tasks.providers.animatic.captions import story
 from storyreel.tasks.providers.animatic.figures import TALL, Person, colour_of, draw_figures, place_figures
+from storyreel.tasks.providers.animatic.film import end_of
 from storyreel.tasks.providers.animatic.page import lay_out
+from storyreel.tasks.providers.animatic.panes import flat
 from storyreel.tasks.providers.animatic.scenery import empty_set
 from storyreel.tasks.providers.animatic.still import still_of
 from storyreel.tasks.providers.request import COLOURS
@@ -99,18 +101,28 @@ def test_figures_are_drawn_in_their_colours_on_the_set(size: str, ratio: str) ->
     assert seen[0].tobytes() != seen[1].tobytes() and difference(seen[0], seen[2]) > 0.1
 
 
-def test_only_what_has_no_picture_is_drawn_with_figures(tmp_path: Path) -> None:
+def test_a_first_frame_shows_the_shot_itself_and_no_figures(tmp_path: Path) -> None:
     picture = landscape(tmp_path / "board.png")
-    # A board of a shot whose picture turns out to be there names its people all the same.
-    for ordered in (request(first=picture), request(references=[attachment(picture)])):
-        with_people = request(first=picture, cast=(MIRA,)) if ordered.first_frame else request(
-            references=[attachment(picture)], cast=(MIRA,)
-        )  # fmt: skip
-        pages = [lay_out(each, board_of(each)) for each in (ordered, with_people)]
-        assert pages[0].panes[-1].stage.tobytes() == pages[1].panes[-1].stage.tobytes()
+    pages = [lay_out(each, board_of(each)) for each in (request(first=picture), request(first=picture, cast=(MIRA,)))]
+    assert pages[0].panes[-1].stage.tobytes() == pages[1].panes[-1].stage.tobytes()
     card = lay_out(request(cast=(MIRA,)), board_of(request(cast=(MIRA,))))
     assert card.view is None, "a drawn figure is no picture that another shot begins with"
     assert card.panes[0].stage.tobytes() != lay_out(request(), board_of(request())).panes[0].stage.tobytes()
+
+
+@pytest.mark.parametrize("ratio", ["16:9", "9:16"])
+def test_figures_are_in_the_picture_of_the_place_and_what_continues_the_shot_gets_the_place_alone(
+    ratio: str, tmp_path: Path
+) -> None:
+    place = attachment(landscape(tmp_path / "place.png"), subject="lamp_room")
+    asked = [request(ratio=ratio, resolution="480p", references=[place], cast=cast) for cast in ((), (MIRA,))]
+    without, with_her = (lay_out(each, board_of(each)) for each in asked)
+    assert difference(flat(without.panes, without.canvas), flat(with_her.panes, with_her.canvas)) > 0.5
+    ends = [end_of(page, board_of(each)) for page, each in zip((without, with_her), asked, strict=True)]
+    if ratio == "16:9":
+        assert ends[0] and ends[1] and ends[0].tobytes() == ends[1].tobytes()
+    else:
+        assert ends == [None, None], "a picture of another shape is behind them, out of focus"
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
