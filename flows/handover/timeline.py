@@ -10,6 +10,7 @@ from typing import Literal
 from storyreel.flows.planning.film_sound import sound_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.cut import Event
+from storyreel.specs.derived.words import placed_words
 from storyreel.specs.frozen import Frozen, Trusted
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.timing import FrameRate
@@ -164,7 +165,7 @@ def timeline_of(
         start=start,
         shots=tuple(shots),
         sounds=(*laid, *_layers(film, plan, sounds)),
-        marks=tuple(_scenes(film, plan)) + tuple(_findings(shots)),
+        marks=(*_scenes(film, plan), *_titles(film, plan), *_findings(shots)),
     )
 
 
@@ -218,6 +219,14 @@ def _scenes(film: Storyboard, plan: Plan) -> list[Mark]:
              note=scene.heading)
         for scene, first, last in spans
     ]  # fmt: skip
+
+
+def _titles(film: Storyboard, plan: Plan) -> Iterator[Mark]:
+    """The words over the picture, which the clips do not show."""
+    for each in placed_words(film, plan.cut):
+        frames = min(each.end, plan.cut.frames) - each.start
+        if frames > 0:
+            yield Mark(kind="title", start=each.start, frames=frames, name=each.words.text, note=each.words.line)
 
 
 def _findings(shots: list[TimelineShot]) -> list[Mark]:

@@ -13,8 +13,10 @@ from urllib.parse import unquote, urlsplit
 import opentimelineio as otio
 import pytest
 
+from storyreel.flows.handover.timeline import timeline_of
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.testing.footage import footage
@@ -62,6 +64,16 @@ def ledger(film: Path, home: Path) -> Iterator[Ledger]:
 def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PREFECT_HOME": str(film.parent / "prefect")}
     return warm.command(*words, folder=film.parent, environment=environment)
+
+
+def test_words_over_the_picture_are_marks_as_long_as_they_are_seen(film: Path) -> None:
+    words = "titles: [{title: The Keeper, line: a film, from: 1s, to: 3s}, {caption: The end, from: 5s, to: 9s}]\n"
+    film.write_text(FILM.replace("1C,", "1C, titles: [{lower_third: Ana, from: 10f, to: 20f}],") + words)
+    plan = Planner.of(RunRequest(storyboard=film)).plan()
+    marks = timeline_of(read(film), plan, {}, {}).marks
+    assert [(mark.start, mark.frames, mark.name, mark.note) for mark in marks if mark.kind == "title"] == [
+        (30, 60, "The Keeper", "a film"), (150, 30, "The end", ""), (130, 10, "Ana", ""),
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("ledger")
