@@ -48,10 +48,11 @@ _WORTH = 0.2
 
 _MARGIN = 1.0
 """dB below the peak to which the mix is limited, as AAC overshoots: by 0.3 to 1.1 dB at constant quality 1.3
-(benchmarks/README.md, 2026-11-29). Where it is more, the limit is lowered by it."""
+(benchmarks/README.md, 2026-11-29). Where it is more, the limit is lowered by it, or by half of the margin."""
 _AUDIBLE = 6.0
 """dB below the peak from which on a packet is decoded to see whether it overshoots."""
-_ATTEMPTS = 3
+_ATTEMPTS = 4
+"""Limits that are tried."""
 
 
 class ReachedLevel(Frozen):
@@ -163,7 +164,7 @@ async def encode_at_level(
         peak = await _encoded_peak(pieces, sound, master.peak - _AUDIBLE, cache, shared)
         if peak <= master.peak or attempt == _ATTEMPTS - 1:
             break
-        ceiling -= math.ceil(10 * (peak - master.peak)) / 10
+        ceiling -= max(_MARGIN / 2, math.ceil(10 * (peak - master.peak)) / 10)
         loudness = await scale.loudness(gain, ceiling)
     return pieces, ReachedLevel(
         loudness=None if loudness is None else round(loudness, 2),

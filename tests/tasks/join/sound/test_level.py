@@ -131,6 +131,19 @@ async def test_a_peak_alone_changes_no_level(tmp_path: Path) -> None:
     assert measured(film)[1] <= -9
 
 
+async def test_where_aac_overshoots_by_more_than_the_margin_the_peak_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = "aevalsrc=0.9*sin(2*PI*(40*t+225*t*t))|0.9*sin(2*PI*(60*t+210*t*t)):s=48000"
+    clips = _generated(tmp_path, swept, 12)
+    reached, film = await _levelled(tmp_path, clips, Master(None, -1))
+    assert measured(film)[1] <= -1 and not reached.shortfall
+    monkeypatch.setattr(level, "_ATTEMPTS", 1)
+    reached, film = await _levelled(tmp_path, clips, Master(None, -1))
+    assert measured(film)[1] > -1
+    assert reached.shortfall.startswith("the film has peaks of -0.") and "instead of -1" in reached.shortfall
+
+
 async def test_what_cannot_be_as_loud_as_asked_is_told_and_keeps_its_peak(tmp_path: Path) -> None:
     clicks = "aevalsrc=if(lt(mod(t\\,0.25)\\,0.002)\\,0.7\\,0):s=48000"
     reached, film = await _levelled(tmp_path, _generated(tmp_path, clicks, 6), Master(-14, -1))
