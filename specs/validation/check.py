@@ -68,7 +68,13 @@ def _counts(storyboard: Storyboard) -> Iterator[Problem]:
     if len(shots) > MOST_SHOTS:
         where = storyboard.where(*shots[MOST_SHOTS][0])
         yield Problem(where, f"the film has {len(shots)} shots, at most {MOST_SHOTS}", "split it into several films")
-    requests = list(accumulate(shot.request_count for _, shot in shots))
+    has_dialogue = storyboard.speech is not None and storyboard.speech.dialogue
+
+    def spoken(shot: Shot) -> int:
+        dialogue = shot.dialogue if has_dialogue and not shot.sound else ()
+        return sum(not line.sound for line in shot.narration) + sum(not line.sound for line in dialogue)
+
+    requests = list(accumulate(shot.request_count + spoken(shot) for _, shot in shots))
     if requests[-1] > MOST_REQUESTS:
         path, _ = shots[bisect(requests, MOST_REQUESTS)]
         message = f"the film asks for {requests[-1]} takes, each service counted, at most {MOST_REQUESTS}"

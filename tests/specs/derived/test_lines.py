@@ -148,3 +148,10 @@ def test_every_line_is_in_its_shot_that_lasts_as_speech_and_lines_of_one_kind_ne
         assert event.frames == 2 * pad + sum(math.ceil(Fraction(ms, 1000) * rate.exact) for _, ms in said)
         for one in mine:
             assert one.end - one.begin == lengths[one.line.slate], "never cut off"
+
+
+def test_the_lines_that_a_service_speaks_count_among_the_takes_of_a_film(write: Callable[[str], Path]) -> None:
+    said = ", ".join(["x"] * 50)
+    shots = "".join(f"- {{shot: {n}, action: x, narration: [{said}]}}\n" for n in range(600))
+    with pytest.raises(StoryboardError, match="the film asks for 30600 takes, each service counted, at most 30000"):
+        read(write(f"shots:\n{shots}"))
