@@ -340,3 +340,22 @@ async def test_the_run_of_a_film_with_mistakes_is_named_by_its_title(tmp_path: P
     async with get_client() as client:
         run = await client.read_flow_run(state.state_details.flow_run_id)
     assert re.fullmatch(r"Two Rooms \d\d \w{3} \d\d:\d\d", run.name)
+
+
+async def test_a_film_with_a_level_is_made_of_the_same_takes_and_says_what_it_reached(
+    first: Rendering, film: Path
+) -> None:
+    """Only its sound is other: no take is made and no clip is conformed again, and the picture is what it was."""
+    make_clip(film.with_name("place.mp4"), frames=24, sound="sine=frequency=300:sample_rate=48000")
+    film.write_text(FILM.replace("16f}", "16f, mix: -3 dB}") + "sound: {loudness: -23 LUFS}\nambience: place.mp4\n")
+    second = await render_storyboard(str(film), out=str(film.with_name("second")))
+    assert all(take.cached for take in second.shots) and [take.key for take in second.shots] == [
+        take.key for take in first.shots
+    ]
+    assert pictures_of(second.sequence) == pictures_of(first.sequence)
+    assert {state for name, state in (await states_of(second.flow_run)).items() if name != "assemble"} == {"Cached"}
+    assert second.level and second.level.loudness == pytest.approx(-23, abs=0.5) and second.level.gain
+    assert "-23.0 LUFS" in second.in_words or "-22.9 LUFS" in second.in_words or "-23.1 LUFS" in second.in_words
+    told = json.loads((film.with_name("second") / "manifest.json").read_text())
+    assert told["level"] == second.as_json()["level"] == second.level.as_json()
+    assert first.level is None and "level" not in first.as_json()
