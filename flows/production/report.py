@@ -246,6 +246,9 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
 def write_manifest(folder: Path, plan: Plan, rendering: Rendering, subtitles: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write `manifest.json`: the film, of each take its request, its clip and its place in the cut, and `subtitles`."""
     places = {event.shot: _place(event, plan.cut) for event in plan.cut.events}
+    for take in plan.circled:
+        if take.grading:
+            places[take.shot]["grade"] = take.grading.as_json()
     name = PurePath(rendering.sequence).name
     film = {
         "title": plan.title,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.grade import NEUTRAL_KELVIN, Grade
@@ -58,6 +58,11 @@ class Grading(Frozen):
         """For cache keys: all that a graded picture depends on."""
         numbers = self.exposure, self.temperature, self.contrast, self.saturation
         return "grade", _VERSION, *numbers, self.lut_digest
+
+    def as_json(self) -> dict[str, Any]:
+        """For the record of a film; the table by its file's name and digest."""
+        table = {"lut": self.lut.name, "lut_digest": self.lut_digest} if self.lut else {}
+        return self.model_dump(include={"exposure", "temperature", "contrast", "saturation"}) | table
 
     @property
     def gains(self) -> Triple:

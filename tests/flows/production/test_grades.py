@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
@@ -58,6 +59,11 @@ async def test_a_grade_changes_its_shot_in_the_film_and_buys_nothing(
         before = lumas(clip)[0]
         assert all(abs(luma - before) < 2 for luma in shown[:24]), "1A is encoded beside it, and looks as before"
         assert max(shown[24:]) < before / 2 and max(shown[24:]) - min(shown[24:]) < 1, "1B is two stops darker"
+        record = json.loads((tmp_path / "out" / "manifest.json").read_text())["shots"]
+        grades = {take["shot"]: take["in_cut"].get("grade") for take in record}
+        assert grades == {
+            "1A": None, "1B": {"exposure": -2, "temperature": 6500, "contrast": 1, "saturation": 1},
+        }  # fmt: skip
         again = Path((await rendered("")).sequence)
         assert again.read_bytes() == content, "without its grade the film is what it was, byte for byte"
     assert len(service.accepted) == 2
