@@ -21,7 +21,7 @@ from storyreel.flows.lifecycle.deployed import is_deployed, is_own_run, own_para
 from storyreel.flows.lifecycle.final_state import completed, fails_in_words
 from storyreel.flows.monitoring.events import emit_question
 from storyreel.flows.monitoring.logs import make_logs_legible
-from storyreel.flows.monitoring.observe import log_plan, observe_run
+from storyreel.flows.monitoring.observe import log_new_warnings, log_plan, observe_run
 from storyreel.flows.names import RENDER_FLOW, film_tags, renamed_run, retagged, run_name, tagged_film
 from storyreel.flows.packs import title_of, version_of
 from storyreel.flows.planning.film_sound import sound_of_plan
@@ -253,6 +253,7 @@ async def _carry_out(
         takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         again, failures = await _speak(planner, plan, takes, studio, links)
         if again is not plan:
+            log_new_warnings(plan, again)
             plan, before = again, takes
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
             takes.adopt(before)

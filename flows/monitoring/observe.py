@@ -194,6 +194,13 @@ async def _sleep(seconds: float, end: asyncio.Event) -> None:
             await end.wait()
 
 
+def log_new_warnings(before: Plan, after: Plan) -> None:
+    """Log what is to be known of a film that was planned again, as its speech is there, and was not known before."""
+    for warning in after.warnings:
+        if warning not in before.warnings:
+            get_run_logger().warning("%s", warning)
+
+
 def log_plan(plan: Plan) -> None:
     """Log what the run takes from the store, what it buys at which price, and what it does not buy."""
     logger = get_run_logger()

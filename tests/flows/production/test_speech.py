@@ -142,6 +142,10 @@ async def test_drawings_are_as_long_as_their_speech_in_the_run_that_makes_it_and
     made = await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
     plan = planned(film)
     assert made.frames == plan.cut.frames != guessed
+    # Its subtitle is shown while it is heard, after a pad of a quarter of a second.
+    end = int((seconds_of(sound_of("1A@narration-1", plan)) + Fraction(1, 4)) * 1000)
+    _, times, said, *_ = (tmp_path / "out" / "sequence.srt").read_text().splitlines()
+    assert (times, said) == (f"00:00:00,250 --> 00:00:{end // 1000:02},{end % 1000:03}", "The light has not gone out.")
     assert [take.cached for take in made.speech] == [False, True, True], "this run has bought the first"
     with av.open(str(made.sequence)) as sequence:
         assert sum(1 for _ in sequence.decode(video=0)) == plan.cut.frames
