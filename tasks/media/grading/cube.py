@@ -21,6 +21,8 @@ from storyreel.tasks.storage.digests import file_digest
 _SIZES = {1: (2, 65_536), 3: (2, 129)}
 """Fewest and most points of an axis, by dimensions; of 1D those of the specification."""
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+_LARGEST = 256 << 20
+"""Bytes; the largest table has a quarter of it."""
 _HINT = "export the table again as .cube"
 
 
@@ -65,6 +67,8 @@ def read_cube(file: Path, digest: str) -> tuple[Table, ...]:
     `digest` is that of the file as it was planned. Raises MediaError, also if the file has changed since.
     """
     try:
+        if (size := file.stat().st_size) > _LARGEST:
+            raise MediaError(f"{file} is no colour table: it has {size / 1e6:,.0f} MB", hint=_HINT)
         content = file.read_bytes()
     except OSError as error:
         raise MediaError(f"{file} cannot be read: {error.strerror}", hint=_HINT) from error

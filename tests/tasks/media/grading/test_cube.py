@@ -59,6 +59,14 @@ def test_what_other_programs_write_is_read(tmp_path: Path) -> None:
     check_cube(file)
 
 
+def test_a_file_that_is_too_large_for_a_table_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "look.cube"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 40)
+    with pytest.raises(MediaError, match="1,099,512 MB"):
+        read_cube(file, "0")
+
+
 def test_a_table_that_was_changed_after_the_plan_is_not_used(tmp_path: Path) -> None:
     file = tmp_path / "look.cube"
     file.write_text("LUT_3D_SIZE 2\n" + ROWS)
