@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import accumulate, islice
 from typing import get_args
 
-from storyreel.specs.cut import build_cut, cut_problems
+from storyreel.specs.cut import Cut, build_cut, cut_problems
 from storyreel.specs.language.models import Resolution
 from storyreel.specs.language.speech import NARRATOR
 from storyreel.specs.problems.phrases import listed, shown, suggestion, there_are
@@ -381,6 +381,10 @@ def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
     is_unknown = found or altered or any(shot.lasts_as_speech for shot in storyboard.all_shots)
-    cut = None if is_unknown else build_cut(storyboard)
+    yield from problems_of_times(storyboard, None if is_unknown else build_cut(storyboard))
+
+
+def problems_of_times(storyboard: Storyboard, cut: Cut | None) -> Iterator[Problem]:
+    """Times of sounds and of words that are not in the film; without its `cut` those that need no lengths of shots."""
     yield from sound_problems(storyboard, cut)
     yield from words_problems(storyboard, cut.frames if cut else None)

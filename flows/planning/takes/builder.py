@@ -24,6 +24,7 @@ from storyreel.specs.derived.pictures import PictureShot, path_of_picture
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.validation.check import problems_of_times
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.request.attachments import NO_PICTURES, Pictures, Upstream
 from storyreel.tasks.request.edition import Edition, editions
@@ -63,6 +64,8 @@ class TakeBuilder:
         self._built: dict[Hashable, list[PlannedTake]] = {}
         self.warnings: list[str] = [*self.spoken.warnings]
         """Sentences about verdicts that contradict the storyboard or cannot be followed."""
+        if any(shot.lasts_as_speech for shot in film.all_shots):
+            self._check_times()
         self._bought = Bought(history)
         self._editions: dict[str, tuple[Edition, ...]] = {}
         self._planner = ShotPlanner(
@@ -70,6 +73,14 @@ class TakeBuilder:
         )
         self._in_film: dict[str, Upstream] = {}
         """The takes of the film that those of its draft, by their keys, are drafts of."""
+
+    def _check_times(self) -> None:
+        """Raise StoryboardError for times outside of a film whose length the reader did not know; warn of them while it
+        is estimated."""
+        problems = list(problems_of_times(self.film, self.cut))
+        if problems and not any(set_by.is_estimate for set_by in self._set_lengths.values()):
+            raise StoryboardError(problems)
+        self.warnings += (f"if the film is as long as it seems to be, {problem.message}" for problem in problems)
 
     @property
     def is_draft(self) -> bool:

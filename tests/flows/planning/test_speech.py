@@ -235,3 +235,16 @@ def test_speech_whose_file_is_damaged_holds_back_the_clip_and_is_fetched_again(t
     plan = plan_of(tmp_path, FILM, made.model_copy(update={"file_of": lambda _: None}))
     assert {take.state for take in plan.speech} == {"resuming"}
     assert [take.shot for take in plan.waiting] == ["1A", "1B"]
+
+
+def test_a_time_after_the_end_of_a_film_that_lasts_as_its_lines_is_told_once_these_are_known(tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(b"")
+    head, _, rest = FILM.partition("shots:")
+    spoken_for(tmp_path, plan_of(tmp_path, FILM), {"1A@narration-1": Fraction(2)})
+    next(tmp_path.glob("*[0-9a-f].wav")).rename(tmp_path / "song.wav")
+    late = f"{head}music: [{{file: song.wav, start: 60s}}]\nshots:{rest}"
+    plan = plan_of(tmp_path, late)
+    assert "if the film is as long as it seems to be, the music starts after the film" in plan.warnings
+    made = spoken_for(tmp_path, plan, dict.fromkeys(SPEECH, Fraction(3)))
+    with pytest.raises(StoryboardError, match="the music starts after the film"):
+        plan_of(tmp_path, late, made)
