@@ -17,6 +17,7 @@ from storyreel.flows.planning.summary import amounts_of, reason_of, summarize, s
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.language.slates import is_line
 from storyreel.specs.problems.phrases import abridged, counted
+from storyreel.tasks.request.attachments import SPEECH
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
@@ -114,19 +115,20 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
 
 
 def _recordings(plan: Plan) -> Iterator[str]:
-    """The shots that are made to their recordings, and those under which these are laid, with the reason."""
-    made: dict[str, None] = {}
-    laid: dict[str, dict[str, None]] = {}
+    """The shots that are made to their recordings or speech, and those under which these are laid, with the reason."""
+    made: dict[str, dict[str, None]] = {}
+    laid: dict[tuple[str, str], dict[str, None]] = {}
     for take in plan.takes:
+        what = "speech" if any(one.digest.startswith(SPEECH) for one in take.recordings) else "recordings"
         if take.request.sound:
-            made[take.shot] = None
+            made.setdefault(what, {})[take.shot] = None
         if take.laid_with(take.chosen):
-            laid.setdefault(take.chosen.why_laid, {})[take.shot] = None
-    if made:
-        yield f"Made to their recordings: {abridged(made)}."
-    for why, shots in laid.items():
+            laid.setdefault((what, take.chosen.why_laid), {})[take.shot] = None
+    for what, shots in made.items():
+        yield f"Made to their {what}: {abridged(shots)}."
+    for (what, why), shots in laid.items():
         because = f", as {why}" if why else ""
-        yield f"Recordings laid under {abridged(shots)} in the place of the clips' own sound{because}."
+        yield f"{what.capitalize()} laid under {abridged(shots)} in the place of the clips' own sound{because}."
 
 
 def _beside(plan: Plan) -> Iterator[str]:
