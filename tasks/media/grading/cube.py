@@ -57,6 +57,8 @@ class Table:
 
 def check_cube(file: Path) -> None:
     """Return if a file is a colour table. Raises MediaError, which names the line."""
+    if (size := file.stat().st_size) > _LARGEST:
+        raise MediaError(f"{file} is no colour table: it has {size / 1e6:,.0f} MB", hint=_HINT)
     read_cube(file, file_digest(file))
 
 
@@ -67,8 +69,6 @@ def read_cube(file: Path, digest: str) -> tuple[Table, ...]:
     `digest` is that of the file as it was planned. Raises MediaError, also if the file has changed since.
     """
     try:
-        if (size := file.stat().st_size) > _LARGEST:
-            raise MediaError(f"{file} is no colour table: it has {size / 1e6:,.0f} MB", hint=_HINT)
         content = file.read_bytes()
     except OSError as error:
         raise MediaError(f"{file} cannot be read: {error.strerror}", hint=_HINT) from error
