@@ -42,6 +42,8 @@ def _explain_key(path: KeyPath) -> Text | None:
     if path[-3:-2] == ("shots",) and path[-1] in _OF_CARDS:
         key = "card" if path[-1] in Card.model_fields else "credits"
         return f"`{path[-1]}` is a key of `{key}`", f"write it inside: `{key}: {{{path[-1]}: …}}`"
+    if path[-1] == "ambience":
+        return "`ambience` is a key of scenes, or of a film without any", "write it beside the `scene`"
     if path[-1] == "sheet":
         return "`sheet` is a key of cast members and locations", "write it where the person or place is described"
     if path[-1] in ("still", "last_still") and path[0] in ("cast", "locations"):

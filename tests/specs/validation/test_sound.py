@@ -44,6 +44,8 @@ def test_music_lies_inside_the_film(wrong: Wrong, media: object, music: str, fou
         ("sound: {}\n", "3:8: nothing is said of the sound (write for example `{loudness: -14 LUFS, peak: -1 dBTP}`)"),
         ("defaults: {mix: loud}\n", "3:17: `mix` is `loud`, but must be a level in decibels"),
         ("defaults: {mix: {fade_in: 3s, fade_out: 3s}}\n", "3:41: the fades of the mix are longer than the shot"),
+        ("sound: a.wav\n", "3:8: `sound` must have keys of its own (known are"),
+        ("defaults: {ambience: a.wav}\n", "3:12: `ambience` is a key of scenes, or of a film without any (write it"),
         ("ambience: sea.wav\n", "3:11: `sea.wav` does not exist"),
         ("ambience: {file: a.wav, fade_in: 6s}\n", "3:34: the ambience's fades are longer than its shots"),
         (_SCENE % "ambience: a.txt", "3:31: `a.txt` is not a sound file"),
