@@ -121,6 +121,8 @@ class Board(Frozen):
     cast: tuple[tuple[str, int, bool], ...] = ()
     """Who is seen, if there may be no picture to show: name, number of colour, and whether her hair is long. Empty if
     there is one."""
+    pictured: bool = False
+    """Whether a picture shows somebody else who is in the shot: the figures are then beside that one."""
     titled: bool = False
     """Whether the film lays words over the foot of this picture, which is left free for them."""
     subtitled: bool = False
@@ -155,7 +157,7 @@ class Board(Frozen):
         return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
 
 
-_BESIDE_PICTURES = ("angle", "lens", "cast", "titled", "subtitled", "voice", "language")
+_BESIDE_PICTURES = ("angle", "lens", "cast", "pictured", "titled", "subtitled", "voice", "language")
 
 
 class Request(Trusted):

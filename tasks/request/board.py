@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from storyreel.specs.derived.lines import lines_of_shot
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
@@ -52,24 +52,23 @@ def display_font(film: Storyboard) -> Path | None:
 
 
 def board_of(
-    film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest, *, has_figures: bool = True
+    film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest, seen: Seen | None = None
 ) -> Board:
     """The board of a shot, a still or a sheet. Raises Unsupported if the user's own font is broken.
 
-    `font` is that font; `has_figures` is whether who is seen may be drawn, as `needs_figures` says.
+    `font` is that font; `seen` are those who are drawn as figures, everybody if left out.
     """
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
         board = _of_sheet(film, shot, font)
-        seen: tuple[str, ...] = (shot.of,) if shot.of in film.cast else ()
     elif shot.is_card:
-        board, seen = _of_card(film, shot, frames, font), ()
+        board, seen = _of_card(film, shot, frames, font), Seen()
     else:
         board = _of_shot(film, shot, frames, font)
-        seen = shot.cast
-    if seen and has_figures:
+    seen = seen_in(shot) if seen is None else seen
+    if drawn := [key for key in seen.drawn if key in film.cast]:
         colours = cast_colours(tuple(film.cast))
-        cast = ((film.names[key], colours[key], _has_long_hair(film.cast[key].description, key)) for key in seen)
-        board = board.model_copy(update={"cast": tuple(cast)})
+        cast = ((film.names[key], colours[key], _has_long_hair(film.cast[key].description, key)) for key in drawn)
+        board = board.model_copy(update={"cast": tuple(cast), "pictured": seen.pictured})
     try:
         letters = _letters(board.texts, font, display_font(film) if shot.is_card else None, digest)
     except (MediaError, OSError) as error:
@@ -117,15 +116,31 @@ def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:
     return {"voice": found.name, "language": language} if found else {}
 
 
-def needs_figures(shot: Shot, attachments: Iterable[tuple[Use, Attachment]]) -> bool:
-    """Whether who is seen may have to be drawn: of what is here already, no picture shows the shot or anybody in it.
+class Seen(NamedTuple):
+    """Who is seen in a shot, as far as that must be drawn."""
+
+    drawn: tuple[str, ...] = ()
+    """Their keys in the cast."""
+    pictured: bool = False
+    """Whether a picture shows somebody else in it."""
+
+
+def seen_in(shot: Shot, attachments: Iterable[tuple[Use, Attachment]] = ()) -> Seen:
+    """Those of whom no picture is here already, if none shows the shot itself.
 
     Into a picture of the place they are drawn, but not into a still, which a clip begins with.
     """
     here = [(use, each.subject) for use, each in attachments if each.is_picture_here]
-    if isinstance(shot, PictureShot):
-        return not here
-    return all(use in ("image", "video") and subject and subject == shot.location for use, subject in here)
+    if isinstance(shot, PictureShot) and shot.kind == "sheet":
+        # A place has nobody in it.
+        return Seen((shot.of,)) if not here else Seen()
+    if any(use not in ("image", "video") or not subject for use, subject in here):
+        return Seen()
+    shown = {subject for _, subject in here}
+    if isinstance(shot, PictureShot) and here:
+        return Seen()
+    drawn = tuple(who for who in shot.cast if who not in shown)
+    return Seen(drawn, pictured=bool(drawn) and bool(shown - {shot.location}))
 
 
 @lru_cache(maxsize=16)
@@ -243,9 +258,10 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
     pictures = chain(sheets_of(film, film.all_shots), *map(stills_of, film.all_shots))
     for shot in chain(film.all_shots, pictures):
         try:
-            pictured = shot.first_frame or shot.references or any(film.cast[who].references for who in shot.cast)
+            unseen = shot.first_frame or shot.references
+            seen = Seen() if unseen else Seen(tuple(who for who in shot.cast if not film.cast[who].references))
             # The font's digest is not needed.
-            board = board_of(film, shot, 1, font, lambda _: "", has_figures=not pictured)
+            board = board_of(film, shot, 1, font, lambda _: "", seen)
         except Unsupported as broken:
             raise StoryboardError([Problem(film.where(*broken.at), broken.message, broken.hint)]) from broken
         is_drawn = FREE in shot.services and board.lettering and not board.written

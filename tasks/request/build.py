@@ -16,7 +16,7 @@ from storyreel.tasks.providers.models import find_model
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import NO_PICTURES, AttachmentBuilder, FileDigest, Pictures, Upstream
-from storyreel.tasks.request.board import board_of, needs_figures
+from storyreel.tasks.request.board import board_of, seen_in
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import build_instruction, build_prompt
@@ -88,8 +88,7 @@ def build_requests(
         take=1,
     )
     if capability.draws_board:
-        has_figures = needs_figures(shot, request.attachments)
-        board = board_of(storyboard, shot, frames, font, digest, has_figures=has_figures)
+        board = board_of(storyboard, shot, frames, font, digest, seen_in(shot, request.attachments))
         if spoken := spoken_span(storyboard, shot, recorded_lengths(storyboard, shot, pictures.speech, files)):
             head = event.head if anchor != "first" else 0
             board = board.model_copy(update={"spoken": (head + spoken[0], head + spoken[1])})

@@ -16,7 +16,7 @@ from storyreel.tasks.providers.models import models_of, still_model
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest, Pictures
-from storyreel.tasks.request.board import board_of, needs_figures
+from storyreel.tasks.request.board import board_of, seen_in
 from storyreel.tasks.request.build import name_of_service, negative_prompt, supported, take_of
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import build_picture_prompt
@@ -68,7 +68,7 @@ def build_pictures(
         take=1,
     )
     if capability.draws_board:
-        board = board_of(storyboard, picture, 1, font, digest, has_figures=needs_figures(picture, request.attachments))
+        board = board_of(storyboard, picture, 1, font, digest, seen_in(picture, request.attachments))
         request = request.model_copy(update={"board": board})
     for number in range(1, picture.takes + 1):
         yield take_of(request, number, picture.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
@@ -12,7 +13,7 @@ from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.camera import Camera
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.dialogue import Cue, cues
-from storyreel.tasks.providers.animatic.figures import draw_figures, people_of
+from storyreel.tasks.providers.animatic.figures import Person, draw_figures, people_of
 from storyreel.tasks.providers.animatic.panes import Pane, behind, filling, fills, flat, framed, row, standing
 from storyreel.tasks.providers.animatic.pictures import Picture
 from storyreel.tasks.providers.animatic.scenery import camera_diagram, empty_set
@@ -72,6 +73,10 @@ def lay_out(request: Request, board: Board) -> Page:
         layers = _captioned(board, canvas, foot) if shown.is_drawn else _shades(canvas, foot)
     elif not found:
         panes, layers = card_of(request, board, canvas, palette, foot)
+    elif has_figures and board.pictured:
+        # What continues the shot begins with what fills its frame, as it does without figures.
+        view = filling(found[0], board, canvas) if fills(found[0], board, canvas) else None
+        panes, layers = _portraits(request, found, board, canvas, palette, foot)
     elif fills(found[0], board, canvas):
         view = filling(found[0], board, canvas)
         panes = (view,)
@@ -152,14 +157,29 @@ def _peopled(
 def _portraits(
     request: Request, found: tuple[Picture, ...], board: Board, canvas: Canvas, palette: Palette, foot: int
 ) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
-    """A shot with references of another shape: they are beside the action, each with the camera move."""
+    """A shot with references of another shape: they are beside the action, each with the camera move.
+
+    Beside them is a figure of everybody of whom there is no picture, as far as there is room.
+    """
     shown = tuple(picture for picture in found if not fills(picture, board, canvas))
+    if board.pictured:
+        shown = shown or found[:1]
+        people = people_of(board)[: max(1, MOST_PANES - len(shown))]
+        shown = (*shown, *(_portrait_of(person, canvas, palette) for person in people))
     text, figure = _columns(canvas, foot, 0.36 if len(shown) == 1 else 0.5)
     beside = row(shown, figure, board, canvas)
     ground = behind(found, canvas)
     edges = framed(beside, ground, canvas)
     written = words.card(board, pictures.remote_notes(request), text, canvas, palette)
     return (standing(ground, canvas), *beside), (edges, shadowed(written, canvas.px(3)))
+
+
+def _portrait_of(person: Person, canvas: Canvas, palette: Palette) -> Picture:
+    """A drawn portrait, for a row of pictures."""
+    frame = Box(x=0, y=0, width=round(canvas.px(720) * 0.75), height=canvas.px(720))
+    ground = empty_set(frame.width, frame.height, palette)
+    draw_figures(ground, [person], "medium close up", frame, palette)
+    return Picture(Path(), ground, is_drawn=True)
 
 
 def _columns(canvas: Canvas, foot: int, share: float) -> tuple[Box, Box]:

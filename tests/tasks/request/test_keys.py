@@ -150,6 +150,7 @@ TAKES = {
     "1E": "cast: [mira], location: room",
     "1F": "cast: [tom], location: room",
     "1G": "cast: [mira], references: [board.bmp]",
+    "1H": "cast: [mira, tom], location: room",
 }
 
 
@@ -169,8 +170,10 @@ def test_what_is_told_beside_a_picture_is_in_the_key_of_a_drawing_and_not_in_wha
             (takes[shot.shot],) = build_requests(film, shot, load("animatic"), event, "free", before, file_digest)
         made.append(list(takes.values()))
     told = [bool(take.board and take.board.cast) for take in made[0]]
-    assert told == [True, False, True, True, True, False, False]
+    assert told == [True, False, True, True, True, False, False, True]
     assert [take.identity for take in made[0]][:4] == [take.key for take in made[1]][:4]
+    beside = [take.board.pictured for take in made[0] if take.board]
+    assert beside == [False] * 7 + [True] and made[0][7].board and len(made[0][7].board.cast) == 1
     changed = [one.key != other.key for one, other in zip(*made, strict=True)]
     assert changed[:4] == [True, False, True, True], "where a picture shows who is seen, the drawing stays"
     assert len({take.key for take in made[0]}) == len(TAKES)

@@ -125,6 +125,21 @@ def test_figures_are_in_the_picture_of_the_place_and_what_continues_the_shot_get
         assert ends == [None, None], "a picture of another shape is behind them, out of focus"
 
 
+@pytest.mark.parametrize("shape", [(640, 360), (300, 400)])
+def test_who_has_no_picture_is_drawn_beside_those_who_have_one(shape: tuple[int, int], tmp_path: Path) -> None:
+    tom = attachment(landscape(tmp_path / "tom.png", shape), subject="tom")
+    asked = [
+        request(resolution="480p", references=[tom], cast=cast, pictured=bool(cast))
+        for cast in ((), (MIRA,), tuple(("Many", number, False) for number in range(9)))
+    ]
+    pages = [lay_out(each, board_of(each)) for each in asked]
+    fills = shape == (640, 360)
+    assert [len(page.panes) for page in pages] == ([1, 3, 4] if fills else [2, 3, 4])
+    ends = [end_of(page, board_of(each)) for page, each in zip(pages, asked, strict=True)]
+    assert [end is not None for end in ends] == [fills] * 3
+    assert not fills or len({end.tobytes() for end in ends if end}) == 1
+
+
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_the_camera_moves_over_the_figures(ratio: str) -> None:
     ordered = request(ratio=ratio, resolution="480p", camera="push in", size="medium", cast=(MIRA,))
