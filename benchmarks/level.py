@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from array import array
 from pathlib import Path
 
 import ffmpeg
@@ -64,10 +65,11 @@ def generated(graph: str, seconds: int) -> bytes:
 
 
 def with_changed_shot(film: Samples) -> Samples:
-    """The film with another sound in one shot in its middle, about as loud."""
+    """The film with the sound of one shot in its middle played backwards, which is as loud."""
     start = film.length // 2 * BYTES_A_SAMPLE
     end = start + SHOT * SAMPLE_RATE * BYTES_A_SAMPLE
-    return Samples(film.content[:start] + film.content[: end - start] + film.content[end:])
+    backwards = array("i", film.content[start:end])[::-1].tobytes()
+    return Samples(film.content[:start] + backwards + film.content[end:])
 
 
 async def costs(minutes: int, folder: Path) -> list[str]:
