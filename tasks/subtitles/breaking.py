@@ -138,6 +138,10 @@ class Broken:
         """How badly a text ends before a part; not at all at the end of all."""
         return self._badness[end - 1] if end < last else 0
 
+    def is_inside_phrase(self, part: int) -> bool:
+        """Whether a phrase of Chinese or Japanese begins before a part and ends after it."""
+        return self._badness[part - 1] >= _IN_WORD
+
     def _width(self, first: int, last: int) -> int:
         return self._widths[last] - self._widths[first] - self._spaces[last - 1]
 

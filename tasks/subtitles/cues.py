@@ -160,12 +160,12 @@ class _Maker:
         yield start, last, begin, end
 
     def _parting(self, text: Broken, first: int, end: int, start: int, begin: int, cut: int, free: int) -> int | None:
-        """The part before which a line is parted for a cut; None if neither side of it would be readable."""
+        """The part before which a line is parted for a cut, never within a phrase; None if a side could not be read."""
         last, aside = len(text.parts), self.rate.nearest_frames(_ASIDE)
         whole, best = text.read[last], None
         for at in range(start + 1, last):
             place = first + self._share(end - first, text.read[at], whole)
-            if abs(place - cut) > aside:
+            if abs(place - cut) > aside or text.is_inside_phrase(at):
                 continue
             sides = (text.reading(start, at), cut - begin), (text.reading(at, last), free - cut)
             if all(self._is_readable(read, frames, 0, text, end - first) for read, frames in sides):

@@ -127,6 +127,13 @@ def test_a_line_is_parted_at_the_cut_that_it_is_heard_over() -> None:
     assert cues[0].lines == ("The light has not gone out in forty years,",) and not departures
 
 
+def test_a_phrase_of_a_script_without_spaces_is_not_parted_for_a_cut() -> None:
+    cues, departures = make_cues([SaidLine("1", "一枚だけの画面。", 0, 96)], [0, 24, 48, 72], 96, RATE, language="ja")
+
+    assert texts(cues) == [(0, 46, ("一枚だけの",)), (48, 96, ("画面。",))]
+    assert rules(departures) == ["cut", "cut"]
+
+
 def test_a_line_that_reaches_over_a_cut_by_a_moment_ends_with_the_shot() -> None:
     cues, departures = make_cues([SaidLine("1", "Who is there?", 100, 158)], [0, 150], 300, RATE)
     assert texts(cues) == [(100, 150, ("Who is there?",))] and not departures
