@@ -33,6 +33,9 @@ def build_speech(
     """
     capability = speech_capability(provider, model)
     who = f"{capability.model} at {provider.name}"
+    if provider.paid and not any(map(str.isalnum, line)):
+        hint = "write what is said, or let a recording be heard with `sound:`"
+        raise Unsupported("line", f"the line has no words that {who} could speak", hint)
     if problem := _too_long(line, capability, who):
         raise problem
     request = Request(

@@ -58,6 +58,8 @@ def test_a_direction_counts_only_where_the_model_takes_it() -> None:
         ({"model": "wan2.7"}, "model", "speaks no lines with `wan2.7`", "qwen3-tts-flash"),
         ({"model": "qwen3-tts"}, "model", "has no model `qwen3-tts`", "qwen3-tts-flash"),
         ({"line": "a" * 601}, "line", "has 601 characters; .* at most 600", "two lines"),
+        ({"line": "…"}, "line", "no words that qwen3-tts-flash at dashscope could speak", "sound:"),
+        ({"line": "\u200b 👋"}, "line", "no words", "sound:"),
         ({"line": "海" * 301}, "line", "has 602 characters, of which a Chinese one counts as 2", "two lines"),
     ],
 )
