@@ -28,7 +28,7 @@ from storyreel.specs.yaml.tree import Node, parse
 
 KEYS = ("line", "said", "was")
 """The keys of an entry that are no languages."""
-_BEGINNING = "it begins with `translations: 1`; `storyreel translate FILM --extract` writes one"
+_BEGINNING = "it begins with `translations: 1`; move it away, and `storyreel translate FILM --extract` writes one"
 
 
 class TranslationsError(StoryboardError):
@@ -81,9 +81,12 @@ def translations_file(film: Storyboard) -> Path:
 
 
 def read_translations(film: Storyboard) -> Translations:
-    """The translations of a film; none of one without languages or without the file. Raises TranslationsError."""
+    """The translations of a film; none of one without languages, or whose file is empty or does not exist.
+
+    Raises TranslationsError.
+    """
     file = translations_file(film)
-    if not film.languages or not file.exists():
+    if not film.languages or not file.exists() or (file.is_file() and file.stat().st_size == 0):
         return Translations(file)
     root, problems = load(file, LARGEST_TRANSLATIONS, "it holds the translations of the film", _BEGINNING)
     return _checked(root, problems, file, film)

@@ -55,6 +55,14 @@ def test_what_is_missing_is_named_until_it_is_written(translate: Translate) -> N
     assert translate() == (0, "fr (Français): 2 of 2 lines translated\n", "")
 
 
+def test_an_empty_file_is_written_as_one_that_is_not_there(translate: Translate) -> None:
+    file = Path("film.translations.yaml")
+    translate("--extract")
+    written = file.read_text()
+    file.write_text("")
+    assert translate("--extract")[0] == 0 and file.read_text() == written
+
+
 def test_what_is_said_no_more_is_named_with_its_place(translate: Translate) -> None:
     translate("--extract")
     Path("film.yaml").write_text(FILM.replace(", narration: Nobody.", ""))
