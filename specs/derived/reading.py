@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 
 from storyreel.specs.cut import Cut
 from storyreel.specs.derived.lines import estimated_seconds
-from storyreel.specs.derived.words import placed_words
-from storyreel.specs.language.titles import Credits
+from storyreel.specs.derived.words import PlacedWords, placed_words
+from storyreel.specs.language.titles import Credits, Words
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Storyboard
 
@@ -21,9 +22,12 @@ _LINE, _GAP = Fraction(58, 1000), Fraction(5, 100)
 
 
 def reading_warnings(film: Storyboard, cut: Cut) -> Iterator[str]:
-    """A sentence for each card, each roll and all words over the picture that are seen for too short a time."""
+    """A sentence for each card, each roll and all words over the picture that are seen for too short a time, and for
+    words that are drawn over others."""
     rate = cut.rate
-    for placed in placed_words(film, cut):
+    over_picture = placed_words(film, cut)
+    yield from _over_each_other(over_picture, cut)
+    for placed in over_picture:
         texts = (placed.words.text, placed.words.line)
         yield from _too_short(f"“{shown(placed.words.text, 30)}”", texts, rate.seconds(placed.end - placed.start))
         if placed.words.to and placed.end > cut.frames:
@@ -40,6 +44,27 @@ def reading_warnings(film: Storyboard, cut: Cut) -> Iterator[str]:
         elif shot.credits:
             names = [text for entry in shot.credits.entries for text in (entry.role, *entry.names)]
             yield from _too_short(shot.shot, names, seconds)
+
+
+def _over_each_other(all_words: Iterable[PlacedWords], cut: Cut) -> Iterator[str]:
+    """A sentence for words that begin in the place of others before those go."""
+    last: dict[Hashable, PlacedWords] = {}
+    for placed in sorted(all_words, key=lambda one: one.start):
+        before = last.get(place := _place(placed.words))
+        if before and placed.start < min(before.end, cut.frames) - min(before.fade, placed.fade):
+            seconds = float(cut.rate.seconds(min(before.end, placed.end, cut.frames) - placed.start))
+            one, other = (f"“{shown(each.words.text, 30)}”" for each in (placed, before))
+            yield f"{one} stands over {other} for {seconds:.2g} s: write a `place`, or an earlier `to` for {other}"
+        if before is None or placed.end > before.end:
+            last[place] = placed
+
+
+def _place(words: Words) -> Hashable:
+    """What words that are drawn in the same place have in common: it, or all from which it follows."""
+    if words.place:
+        return words.place
+    is_mirrored = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in words.text)
+    return words.kind, words.style, is_mirrored
 
 
 def _too_short(what: str, texts: Iterable[str], seconds: Fraction) -> Iterator[str]:

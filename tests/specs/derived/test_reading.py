@@ -48,3 +48,21 @@ shots:
   - {credits: {roll: true, entries: [{Cast: [A, B, C, D, E, F]}]}, duration: 8s}
 """
     assert not _warnings(tmp_path, text)
+
+
+def test_words_in_the_place_of_others_are_told_and_those_that_follow_them_are_not(tmp_path: Path) -> None:
+    text = """\
+titles:
+  - {title: The keeper, to: 3s}
+  - {title: of the light, from: 2s, to: 4s}
+  - {title: under it, from: 2s, to: 4s, place: bottom}
+  - {title: as the first one goes, from: 3.5s, to: 6s}
+  - {lower_third: Mira, from: 1s, to: 4s}
+  - {lower_third: ميرا, from: 1s, to: 4s}
+shots:
+  - {shot: 1A, action: x, duration: 6s, titles: [{caption: 1911, to: 3s}, {lower_third: Tom, from: 2s, to: 5s}]}
+"""
+    assert _warnings(tmp_path, text) == [
+        f"“{one}” stands over “{other}” for {seconds} s: write a `place`, or an earlier `to` for “{other}”"
+        for one, other, seconds in (("of the light", "The keeper", 1), ("Tom", "Mira", 2))
+    ]
