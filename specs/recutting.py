@@ -6,7 +6,7 @@ is read again, and is returned only if it says the cut that was asked for, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -39,6 +39,7 @@ def recut(text: str, film: Storyboard, wanted: Recut, set_vars: Mapping[str, str
 
     Raises StoryboardError for a cut that the storyboard cannot say, or a text that cannot be edited on its own.
     """
+    wanted = _with_slates(text, film, wanted)
     text = _with_order(_with_values(text, film, wanted), film, wanted.order)
     again = _read(text, film, set_vars)
     shots = {shot.shot: shot for shot in film.all_shots}
@@ -49,6 +50,17 @@ def recut(text: str, film: Storyboard, wanted: Recut, set_vars: Mapping[str, str
         message = "the shots are written in a way that cannot be reordered without changing more than their order"
         raise _error(film, message, "reorder them by hand")
     return text, again
+
+
+def _with_slates(text: str, film: Storyboard, wanted: Recut) -> Recut:
+    """The change that also writes the slates of cards without one, where they would be counted in another order."""
+    cards = [card.shot for card in film.all_shots if card.is_card]
+    counted = [slate for slate in cards if "shot" not in MappingText(text, film.where_shot(slate)).keys]
+    kept = [slate for slate in wanted.order if slate in counted]
+    if kept == counted[: len(kept)]:
+        return wanted
+    values = {slate: {**wanted.values.get(slate, {}), "shot": slate} for slate in kept}
+    return wanted.model_copy(update={"values": {**wanted.values, **values}})
 
 
 def _with_values(text: str, film: Storyboard, wanted: Recut) -> str:
@@ -192,8 +204,14 @@ def _read(text: str, film: Storyboard, set_vars: Mapping[str, str]) -> Storyboar
         raise StoryboardError(problems)
     storyboard, problems = from_tree(root, film.folder, film.where().file, set_vars)
     if storyboard is None or problems:
-        raise StoryboardError(problems)
+        raise of_cut(film, problems)
     return storyboard
+
+
+def of_cut(film: Storyboard, problems: Iterable[Problem]) -> StoryboardError:
+    """The problems that a film has with another cut, without their places: those are in a text that is not written."""
+    found = (Problem(film.where("title"), f"with this cut {each.message}", each.hint) for each in problems)
+    return StoryboardError(found)
 
 
 def _error(film: Storyboard, message: str, hint: str, slate: str = "") -> StoryboardError:

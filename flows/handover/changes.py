@@ -52,11 +52,16 @@ _OFF = "is not in the middle of its cut, where the language has it"
 def _of_take(shot: TimelineShot, before: EditedShot, after: EditedShot) -> dict[str, NewValue]:
     """The keys of a shot that say which part of which take is in the cut."""
     changed: dict[str, NewValue] = {}
+    if shot.is_card:  # it is drawn from its words, as long as it is
+        return {"duration": f"{after.frames}f"} if after.frames != before.frames else {}
     if after.take is not None and after.take != shot.circled:
         changed["circled"] = after.take
     if (after.first, after.frames) != (before.first, before.frames):
         if after.first < 0:
             raise NotImported(f"shot {shot.slate} begins {-after.first} frames before its take does")
+        take = next(one for one in shot.takes if one.number == (after.take or shot.circled))
+        if take.media and after.first >= take.frames:
+            raise NotImported(f"shot {shot.slate} begins at frame {after.first}, and its take has {take.frames}")
         changed["use"] = {"from": f"{after.first}f", "length": f"{after.frames}f"}
     return changed
 

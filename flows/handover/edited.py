@@ -61,6 +61,8 @@ class CutBuilder:
 
     def shot(self, slate: str, take: int | None, first: int, frames: int) -> None:
         """One more shot. Frames that go on where the shot before ends, as held ones do, belong to that."""
+        if not 0 < frames <= _LONGEST or abs(first) > _LONGEST:
+            self.problems.append(f"{slate} begins at frame {first:g} and has {frames:g} frames")
         self._shots.append(EditedShot(slate=slate, take=take, first=first, frames=frames))
         self._transitions.append(None)
 
@@ -99,5 +101,7 @@ class CutBuilder:
         return EditedCut(rate=self._rate, shots=tuple(self._shots), transitions=tuple(self._transitions))
 
 
+_LONGEST = 999_999
+"""Frames of the longest shot (`specs.timing.Duration`)."""
 _MOST = 10
 """Problems that are listed."""

@@ -71,9 +71,10 @@ class _Writer:
         clip = self._clip(around, shot, shot.take, shot.played)
         for take in others if around is not spine else ():
             self._clip(around, shot, take, max(1, min(shot.event.frames, take.frames - take.first)))
-        for laid in self._timeline.sounds:
-            if shot.event.start <= laid.start < shot.event.end:
-                self._laid(clip, shot, laid)
+        for lane, files in enumerate(self._timeline.lanes, 1):
+            for laid in files:
+                if shot.event.start <= laid.start < shot.event.end:
+                    self._laid(clip, shot, laid, -lane)
         for mark in self._timeline.marks:
             if shot.event.start <= mark.start < shot.event.end:
                 self._mark(clip, shot, mark)
@@ -108,11 +109,11 @@ class _Writer:
         for time in ("0s", length):
             SubElement(times, "timept", time=time, value=last, interp="linear")
 
-    def _laid(self, clip: Element, shot: TimelineShot, laid: LaidFile) -> None:
-        """A sound file, connected to the clip in which it begins."""
+    def _laid(self, clip: Element, shot: TimelineShot, laid: LaidFile, lane: int) -> None:
+        """A sound file, connected to the clip in which it begins; in a lane nothing overlaps."""
         at = shot.take.first + laid.start - shot.event.start
         connected = SubElement(
-            clip, "asset-clip", ref=self._asset(laid.media, laid.name), lane="-1", name=laid.name,
+            clip, "asset-clip", ref=self._asset(laid.media, laid.name), lane=str(lane), name=laid.name,
             offset=self._time(at), start=self._time(laid.from_), duration=self._time(laid.end - laid.start),
         )  # fmt: skip
         if laid.gain:

@@ -25,7 +25,7 @@ class TakeNames:
     """Finds the takes of a film by the names that a timeline has for them."""
 
     def __init__(self, timeline: Timeline) -> None:
-        self._slates = {shot.slate for shot in timeline.shots}
+        self._takes = {shot.slate: {take.number for take in shot.takes} for shot in timeline.shots}
         self._files: Mapping[str, Named] = {
             take.media.file.name: Named(shot.slate, take.number)
             for shot in timeline.shots
@@ -40,8 +40,12 @@ class TakeNames:
             if found := self._files.get(plain):
                 return found
             for written in (name, plain):
-                if (match := _NAME.fullmatch(written)) and match["slate"] in self._slates:
-                    return Named(match["slate"], int(match["take"]))
-                if written in self._slates:
+                if (match := _NAME.fullmatch(written)) and match["slate"] in self._takes:
+                    return self.take(match["slate"], int(match["take"]))
+                if written in self._takes:
                     return Named(written, None)
         return None
+
+    def take(self, slate: str, number: int) -> Named | None:
+        """This take of a shot; None if the film has none of that number."""
+        return Named(slate, number) if number in self._takes[slate] else None

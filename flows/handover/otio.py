@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _COLOURS = {
 
 
 def to_otio(timeline: Timeline, url_of: UrlOf) -> otio.schema.Timeline:
-    """The timeline: a track of picture, one of the clips' own sound, and one for each other sound file.
+    """The timeline: a track of picture, one of the clips' own sound, and those of all other sound files.
 
     A transition does not change the running time: it lies over the cut, and uses the handles of both clips.
     """
@@ -48,7 +48,7 @@ def to_otio(timeline: Timeline, url_of: UrlOf) -> otio.schema.Timeline:
         track.extend(_items(timeline, url_of, rate, is_sound=track is sound))
     picture.markers.extend(_marker(mark, rate) for mark in timeline.marks if mark.kind != "finding")
     made.tracks.extend([picture, sound])
-    made.tracks.extend(_laid(number, laid, url_of, rate) for number, laid in enumerate(timeline.sounds, 2))
+    made.tracks.extend(_laid(number, lane, url_of, rate) for number, lane in enumerate(timeline.lanes, 2))
     return made
 
 
@@ -166,14 +166,17 @@ def _available(media: Media) -> TimeRange:
     return _range(0, max(1, round(media.seconds * media.rate)), float(media.rate))
 
 
-def _laid(number: int, laid: LaidFile, url_of: UrlOf, rate: float) -> otio.schema.Track:
+def _laid(number: int, lane: Sequence[LaidFile], url_of: UrlOf, rate: float) -> otio.schema.Track:
     track = otio.schema.Track(f"A{number}", kind=otio.schema.TrackKind.Audio)
-    if laid.start:
-        track.append(otio.schema.Gap(duration=RationalTime(laid.start, rate)))
-    reference = otio.schema.ExternalReference(url_of(laid.media.file), _available(laid.media))
-    clip = otio.schema.Clip(laid.name, reference, _range(laid.from_, laid.end - laid.start, rate))
-    clip.metadata[OWN] = {"gain_db": laid.gain}
-    track.append(clip)
+    end = 0
+    for laid in lane:
+        if laid.start > end:
+            track.append(otio.schema.Gap(duration=RationalTime(laid.start - end, rate)))
+        reference = otio.schema.ExternalReference(url_of(laid.media.file), _available(laid.media))
+        clip = otio.schema.Clip(laid.name, reference, _range(laid.from_, laid.end - laid.start, rate))
+        clip.metadata[OWN] = {"gain_db": laid.gain}
+        track.append(clip)
+        end = laid.end
     return track
 
 

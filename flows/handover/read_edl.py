@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from storyreel.flows.handover.cut_file import text_of
 from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
 from storyreel.flows.handover.names import Named, TakeNames
 from storyreel.specs.frozen import Trusted
@@ -16,6 +17,8 @@ _EVENT = re.compile(
     rf"(?P<number>\d{{1,6}})\s+(?P<reel>\S+)\s+(?P<channel>\S+)\s+(?P<how>C|D|W\d+|K\S*)\s+(?P<length>\d+)?\s*"
     rf"{_TIMECODE}\s+{_TIMECODE}\s+{_TIMECODE}\s+{_TIMECODE}\s*"
 )
+_DROPS = re.compile(r"^FCM:\s*DROP|\d\d[:;]\d\d[:;]\d\d;\d\d", re.MULTILINE | re.IGNORECASE)
+"""A list, or one of its times, that leaves out numbers of frames."""
 _SPEED = re.compile(r"M2\s+\S+\s+(?P<speed>-?[0-9.]+)\s+\S+")
 _PICTURE = frozenset({"V", "B", "AA/V", "A/V", "V1", "VA1"})
 _BLACK = "BL"
@@ -41,11 +44,8 @@ def read_edl(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
 
     Raises NotImported.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise NotImported(f"{file} cannot be read: {error.strerror}") from error
-    if "FCM: DROP FRAME" in text:
+    text = text_of(file, is_exact=False)
+    if _DROPS.search(text):
         raise NotImported(f"{file} counts drop frames", hint="export it with non-drop timecode")
     lines = list(_lines(text, rate))
     if not lines:
@@ -137,4 +137,6 @@ class _Reader:
 
 def _frame(timecode: str, rate: FrameRate) -> int:
     hours, minutes, seconds, frames = map(int, re.split("[:;.]", timecode))
+    if frames >= rate.nominal or max(minutes, seconds) > 59:
+        raise NotImported(f"{timecode} is no timecode at {rate} fps", hint="export it at the rate of the film")
     return ((hours * 60 + minutes) * 60 + seconds) * rate.nominal + frames

@@ -8,12 +8,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from storyreel.flows.handover.cut_file import text_of
 from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
 from storyreel.flows.handover.names import TakeNames
 from storyreel.specs.timing import FrameRate
 
-_LARGEST = 64 << 20
-"""Bytes."""
+_SECONDS = re.compile(r"-?\d{1,15}(\.\d{1,9}|/\d{1,15})?")
+"""A number that is quickly computed: `1e999999999` is not."""
 _CLIPS = frozenset({"asset-clip", "clip", "video", "ref-clip"})
 
 
@@ -33,16 +34,12 @@ def read_fcpxml(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
 
 
 def _root(file: Path) -> Element:
+    text = text_of(file)
+    if "<!ENTITY" in text:  # a few bytes of which may stand for gigabytes
+        raise NotImported(f"{file} defines entities, which are not read")
     try:
-        if file.stat().st_size > _LARGEST:
-            raise NotImported(f"{file} is larger than {_LARGEST >> 20} MB")
-        text = file.read_text(encoding="utf-8-sig")
-        if "<!ENTITY" in text:  # a few bytes of which may stand for gigabytes
-            raise NotImported(f"{file} defines entities, which are not read")
         return ElementTree.fromstring(text)
-    except OSError as error:
-        raise NotImported(f"{file} cannot be read: {error.strerror}") from error
-    except (ElementTree.ParseError, UnicodeDecodeError) as error:
+    except ElementTree.ParseError as error:
         raise NotImported(f"{file} cannot be read as FCPXML: {error}") from error
 
 
@@ -100,10 +97,12 @@ class _Reader:
         """A time in seconds, `1001/24000s`; 0 if it is not written."""
         text = item.get(key, "0s").removesuffix("s")
         try:
-            return Fraction(text)
-        except (ValueError, ZeroDivisionError):
-            self._builder.foreign(item.get("name", item.tag), f"has a `{key}` that is no time")
-            return Fraction(0)
+            if _SECONDS.fullmatch(text):
+                return Fraction(text)
+        except ZeroDivisionError:
+            pass
+        self._builder.foreign(item.get("name", item.tag), f"has a `{key}` that is no time")
+        return Fraction(0)
 
     def _frames(self, seconds: Fraction, item: Element) -> int:
         frames = self._rate.nearest_frames(seconds)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
 import opentimelineio as otio
 
+from storyreel.flows.handover.cut_file import text_of
 from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
 from storyreel.flows.handover.names import Named, TakeNames
 from storyreel.flows.handover.otio import FADE, HELD, OWN
@@ -15,8 +18,10 @@ from storyreel.specs.timing import FrameRate
 
 def read_otio(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
     """The cut that the one track of picture has. Raises NotImported."""
+    text = text_of(file)
+    _check(file, text)
     try:
-        found = otio.adapters.read_from_file(str(file), "otio_json")
+        found = otio.adapters.read_from_string(text, "otio_json")
     except Exception as error:  # its reader raises what comes: OTIOError, ValueError, RuntimeError
         raise NotImported(f"{file} cannot be read as OpenTimelineIO: {error}") from error
     if not isinstance(found, otio.schema.Timeline):
@@ -28,6 +33,23 @@ def read_otio(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
     for item in tracks[0]:
         _add(item, builder, rate, names)
     return builder.cut()
+
+
+def _check(file: Path, text: str) -> None:
+    """Return if the text is JSON that OpenTimelineIO's parser, which is in C++, survives. Raises NotImported.
+
+    It ends the process where JSON is nested deeply, and where `tracks` are null (0.18.1, tried 2026-11-29).
+    """
+    try:
+        root = json.loads(text, parse_constant=_not_finite)
+    except (ValueError, RecursionError) as error:
+        raise NotImported(f"{file} cannot be read as OpenTimelineIO: {error}") from error
+    if not isinstance(root, dict) or not isinstance(root.get("tracks"), dict):
+        raise NotImported(f"{file} holds no timeline")
+
+
+def _not_finite(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _add(item: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> None:
@@ -42,7 +64,7 @@ def _add(item: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> N
 
 
 def _add_clip(clip: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> None:
-    own = clip.metadata.get(OWN, {})
+    own = _own(clip)
     named = _take_of(clip, names)
     if named is None:
         builder.foreign(clip.name, "is no take of the film")
@@ -59,18 +81,27 @@ def _add_clip(clip: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames)
 
 
 def _take_of(clip: Any, names: TakeNames) -> Named | None:
-    reference, slate = clip.media_reference, clip.metadata.get(OWN, {}).get("slate", "")
-    take = reference.metadata.get(OWN, {}).get("take") if reference else None
-    if slate and take and names.find(slate):
-        return Named(slate, int(take))
+    reference, slate = clip.media_reference, str(_own(clip).get("slate", ""))
+    take = _own(reference).get("take") if reference else None
+    if slate and isinstance(take, int) and names.find(slate):
+        return names.take(slate, take)
     address, name = getattr(reference, "target_url", "") or "", reference.name if reference else ""
     of_slate = (f"{slate} {clip.active_media_reference_key}",) if slate else ()
     return names.find(*of_slate, address, name, clip.name)
 
 
+def _own(item: Any) -> Any:
+    """The facts that an export has noted at an item; empty if they are gone."""
+    facts = item.metadata.get(OWN)
+    return facts if hasattr(facts, "get") else {}
+
+
 def _frames(time: Any, rate: FrameRate, builder: CutBuilder, name: str) -> int:
     """A time in frames of the film."""
     frames: float = time.rescaled_to(float(rate.exact)).value
+    if not math.isfinite(frames):
+        builder.foreign(name, "has a time that is no number")
+        return 0
     if abs(frames - round(frames)) > 0.01:
         builder.foreign(name, f"has a time between two frames of the film: {time.value:g} at {time.rate:g} fps")
     return round(frames)

@@ -14,7 +14,8 @@ from storyreel.flows.handover.names import TakeNames
 from storyreel.flows.handover.timeline import Timeline
 from storyreel.flows.planning.planner import Planner
 from storyreel.specs.problems.phrases import abridged
-from storyreel.specs.recutting import recut
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.recutting import of_cut, recut
 from storyreel.specs.timing import FrameRate
 
 Read = Callable[[Path, FrameRate, TakeNames], EditedCut]
@@ -41,7 +42,10 @@ async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[s
             return new_text
         new_text, film = recut(new_text, now.film, change, set_vars)
         now = replace(now, film=film)
-        timeline = await film_timeline(now)
+        try:
+            timeline = await film_timeline(now)
+        except StoryboardError as error:
+            raise of_cut(planner.film, error.problems) from error
     raise NotImported(f"{cut} has a cut that the storyboard cannot say", hint="change the storyboard by hand")
 
 

@@ -67,6 +67,8 @@ class TimelineShot(Trusted):
     """The number of the take in the cut."""
     is_heard: bool
     """Whether the sound of the take is in the film."""
+    is_card: bool = False
+    """Whether it is drawn from its words alone."""
 
     @property
     def take(self) -> TimelineTake:
@@ -125,6 +127,17 @@ class Timeline(Trusted):
         return self.shots[-1].event.end
 
     @property
+    def lanes(self) -> tuple[tuple[LaidFile, ...], ...]:
+        """The sound files by the tracks that they need: those of one level share a track where they do not overlap."""
+        lanes: list[list[LaidFile]] = []
+        for laid in self.sounds:
+            free = (lane for lane in lanes if lane[-1].end <= laid.start and lane[-1].gain == laid.gain)
+            if (lane := next(free, None)) is None:
+                lanes.append(lane := [])
+            lane.append(laid)
+        return tuple(map(tuple, lanes))
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The slates of the shots whose take in the cut is not made."""
         return tuple(shot.slate for shot in self.shots if shot.take.media is None)
@@ -139,7 +152,7 @@ def timeline_of(
     """
     by_shot = takes_by_shot(plan.clips)
     rate = plan.format.fps
-    actions = {shot.shot: shot.action for shot in film.all_shots}
+    written = {shot.shot: shot for shot in film.all_shots}
     shots: list[TimelineShot] = []
     laid: list[LaidFile] = []
     for event in plan.cut.events:
@@ -150,11 +163,12 @@ def timeline_of(
             TimelineShot(
                 slate=event.shot,
                 scene=planned[0].scene,
-                action=actions[event.shot],
+                action=written[event.shot].action,
                 event=event,
                 takes=tuple(_take(take, event, takes.get(take.key), rate) for take in planned),
                 circled=chosen.take,
                 is_heard=chosen.keep_sound and not chosen.laid_with(chosen.chosen),
+                is_card=written[event.shot].is_card,
             )
         )
         laid += _recordings(chosen, event, sounds, rate)

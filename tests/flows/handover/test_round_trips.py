@@ -172,6 +172,73 @@ def test_what_a_storyboard_cannot_say_is_refused_with_the_reason(tmp_path: Path,
             asyncio.run(taken_over(planner, FILM, tmp_path / name, {}))
 
 
+DEEP = "[" * 200_000
+FOREIGN = {
+    "drop.edl": ("FCM: NON-DROP FRAME", "FCM: drop frame"),
+    "semicolons.edl": ("00:00:02:00", "00:00:02;00"),
+    "of another rate.edl": ("00:00:02:00", "00:00:02:24"),
+    "no tracks.otio": (None, '{"OTIO_SCHEMA": "Timeline.1", "tracks": null}'),
+    "deep.otio": (None, f'{{"OTIO_SCHEMA": "Timeline.1", "tracks": {{"OTIO_SCHEMA": "Stack.1"}}, "metadata": {DEEP}'),
+    "endless.otio": ('"value": 48.0', '"value": Infinity'),
+    "without rate.otio": ('"rate": 24.0', '"rate": 0.0'),
+    "before its take.otio": ('"value": 48.0', '"value": -48.0'),
+    "of a take that is not there.otio": ('"take": 1', '"take": 77'),
+    "long to compute.fcpxml": ('duration="2s"', 'duration="1e999999999s"'),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_timeline_that_is_hostile_or_counts_otherwise_is_refused(name: str, tmp_path: Path, home: Path) -> None:
+    """Two of them end the process in the parser of OpenTimelineIO, and one would be computed for hours."""
+    (tmp_path / "film.yaml").write_text(FILM)
+    timeline = asyncio.run(film_timeline(Planner.of(RunRequest(storyboard=tmp_path / "film.yaml"))))
+    file, (old, new) = tmp_path / name, FOREIGN[name]
+    write_timeline(timeline, file.suffix[1:], file)  # type: ignore[arg-type]
+    text = file.read_text()
+    assert old is None or old in text
+    file.write_text(new if old is None else text.replace(old, new))
+    with pytest.raises(NotImported):
+        READERS[file.suffix[1:]](file, timeline.rate, TakeNames(timeline))
+
+
+CARDS = """\
+storyboard: 1
+title: Cards
+format: {fps: 24}
+defaults: {duration: 2s, provider: apiyi}
+shots:
+  - {shot: 1A, action: She climbs.}
+  - {shot: 1B, action: The sea., continues: 1A}
+  - card: One
+    duration: 1s
+  - card: Two
+"""
+
+
+def test_cards_are_moved_and_cut_to_another_length(tmp_path: Path, home: Path) -> None:
+    """A card has no part of a take, and its slate is counted: what an editor changes is its length and its place."""
+    film = tmp_path / "film.yaml"
+    film.write_text(CARDS)
+    planner = Planner.of(RunRequest(storyboard=film))
+    timeline = asyncio.run(film_timeline(planner))
+    first, second = timeline.shots[2:]
+    cut = (
+        second.model_copy(update={"event": Event("card-2", 0, 48)}),
+        timeline.shots[0].model_copy(update={"event": Event("1A", 48, 48)}),
+        first.model_copy(update={"event": Event("card-1", 96, 10)}),
+    )
+    write_timeline(timeline.model_copy(update={"shots": cut}), "otio", tmp_path / "cut.otio")
+    text = asyncio.run(taken_over(planner, CARDS, tmp_path / "cut.otio", {}))
+    film.write_text(text)
+    said = [(shot.card.text if shot.card else "", str(shot.duration)) for shot in read(film).all_shots]
+    assert said == [("Two", "2s"), ("", "2s"), ("One", "10f")]
+    film.write_text(CARDS)
+    alone = timeline.shots[1].model_copy(update={"event": Event("1B", 0, 48)})
+    write_timeline(timeline.model_copy(update={"shots": (alone,)}), "otio", tmp_path / "cut.otio")
+    with pytest.raises(StoryboardError, match="with this cut there is no shot `1A` to continue"):
+        asyncio.run(taken_over(planner, CARDS, tmp_path / "cut.otio", {}))
+
+
 SCENES = """\
 storyboard: 1
 title: Scenes
