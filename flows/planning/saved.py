@@ -14,6 +14,7 @@ from storyreel.flows.planning.candidate import TakeState
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import is_line
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed
 from storyreel.specs.problems.problem import StoryboardError
@@ -141,8 +142,11 @@ def _differences(before: SavedTake, take: PlannedTake) -> Iterator[str]:
         if old.price != new.price:
             yield f"{before.name}: the price at {new.provider} was {_price(old.price)} and is {_price(new.price)}"
     if before.state == now.state and before.waits_for != now.waits_for:
-        waits = [f"waited for the approval of {listed(before.waits_for, 'and')}"] if before.waits_for else []
-        waits += [f"waits for that of {listed(now.waits_for, 'and')}" if now.waits_for else "waits for none now"]
+        # Pictures are waited for until they are approved, lines also until they are made.
+        has_lines = any(map(is_line, (*before.waits_for, *now.waits_for)))
+        of, that_of = ("", "") if has_lines else ("the approval of ", "that of ")
+        waits = [f"waited for {of}{listed(before.waits_for, 'and')}"] if before.waits_for else []
+        waits += [f"waits for {that_of}{listed(now.waits_for, 'and')}" if now.waits_for else "waits for none now"]
         yield f"{before.name} {' and '.join(waits)}"
     if before.circled != now.circled:
         where = "the one in the cut" if take.kind == "clip" else "the one that is used"

@@ -184,6 +184,10 @@ def test_a_saved_plan_is_carried_out_only_while_the_speech_is_as_long(tmp_path: 
     save_plan(plan, tmp_path / "plan.json", RunRequest(storyboard=tmp_path / "film.yaml"))
     saved = load_plan(tmp_path / "plan.json")
     assert isinstance(saved, SavedPlan) and differences(saved, plan) == []
+    save_plan(before, tmp_path / "early.json", RunRequest(storyboard=tmp_path / "film.yaml"))
+    early = load_plan(tmp_path / "early.json")
+    assert isinstance(early, SavedPlan)
+    assert "1A take 1 waited for `1A@narration-1` and waits for none now" in differences(early, plan)
     longer = plan_of(tmp_path, FILM, spoken_for(tmp_path, before, {"1A@narration-1": Fraction(9, 4)}))
     assert any("cut" in line or "1A take 1" in line for line in differences(saved, longer))
 
