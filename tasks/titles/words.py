@@ -23,6 +23,8 @@ from storyreel.tasks.titles.typeset import (
 
 _SUBTITLES = 3.05
 """Height of the subtitles' two lines, in their size: all other words stay above them, as they may be in one picture."""
+_PANELS = 0.04
+"""Of the shorter side."""
 _WIDE = 1.2
 """Width to height of a picture from which words at a side leave the other side free."""
 _MIRRORED: dict[Place, Place] = {"left": "right", "top left": "top right", "bottom left": "bottom right"}
@@ -78,7 +80,8 @@ def draw_words(words: Words, lettering: Lettering, size: tuple[int, int], fonts:
     look = styled(lettering, fonts, words.style, words.colour)
     shorter, kind = min(size), words.kind
     safe = safe_area(size, look.style)
-    foot = round(_size(look, "subtitle", shorter) * _SUBTITLES)
+    # Panels reach beyond their letters, at the top of the one and at the foot of the other.
+    foot = round(_size(look, "subtitle", shorter) * _SUBTITLES + (_PANELS * shorter if look.look.panel else 0))
     area = Box(x=safe.x, y=safe.y, width=safe.width, height=safe.height - foot)
     shape = _SHAPES[kind]
     is_wide = size[0] > _WIDE * size[1]
