@@ -45,6 +45,19 @@ def test_every_command_of_the_readme_and_of_buying_runs_as_it_is_written(
     assert (tmp_path / "renders" / "the-keeper" / "sequence.mp4").stat().st_size > 100_000
 
 
+def test_every_command_of_the_handover_runs_as_it_is_written(storyreel: Command, tmp_path: Path) -> None:
+    shots = "[{shot: 1A, action: She climbs.}, {card: The end}]"
+    film = f"storyboard: 1\ntitle: Small\nformat: {{resolution: 480p}}\ndefaults: {{duration: 1s}}\nshots: {shots}\n"
+    (tmp_path / "film.yaml").write_text(film)
+    lines = [line for block in blocks(ROOT / "docs" / "handover.md", "sh") for line in block.strip().splitlines()]
+    assert len(lines) == 4
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        done = storyreel(*arguments)
+        assert (program, done.returncode) == ("storyreel", 0), f"{line}: {done.stderr}"
+    assert (tmp_path / "film.yaml").read_text() == film
+
+
 def test_the_storyboard_of_the_readme_can_be_read(tmp_path: Path) -> None:
     (block,) = blocks(README, "yaml")
     file = tmp_path / "film.yaml"
