@@ -46,7 +46,7 @@ class Film(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one render took."""
+    """The cost of one render."""
 
     processor: float
     """Seconds."""

@@ -24,11 +24,11 @@ from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_new_warnings, log_plan, observe_run
 from storyreel.flows.names import RENDER_FLOW, film_tags, renamed_run, retagged, run_name, tagged_film
 from storyreel.flows.packs import title_of, version_of
-from storyreel.flows.planning.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.subtitles import tracks_of_plan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.planning.subtitles import tracks_of_plan
 from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
@@ -38,7 +38,6 @@ from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ClipsToBuy, Failure, ShotsFailed, not_stopped_by
-from storyreel.flows.production.overlays import FilmOverlays
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.shutdown import orderly_shutdown
@@ -46,7 +45,8 @@ from storyreel.flows.production.slots.places import open_places
 from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns, begin_takes
-from storyreel.flows.production.words import subtitles_over, words_over
+from storyreel.flows.production.text.overlays import FilmOverlays
+from storyreel.flows.production.text.words import subtitles_over, words_over
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.availability import current_server

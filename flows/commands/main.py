@@ -48,21 +48,21 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Approve takes or ask for retakes. Makes and buys nothing. Without options it shows what waits, and asks.",
         ),
         "retake": Listed(
-            "retake",
+            "editing.retake",
             "Ask for another take of a shot, still or sheet, by a change in the storyboard. Makes and buys nothing.",
         ),
         "translate": Listed(
-            "translate",
+            "editing.translate",
             "Show which lines of a film are translated for its subtitles. Makes and buys nothing.",
             only_looks=True,
         ),
         "export": Listed(
-            "export",
+            "editing.export",
             "Write the cut for an editing program: shots with all their takes, transitions, sound and marks. Buys "
             "nothing.",
         ),
         "import": Listed(
-            "import_cut",
+            "editing.import_cut",
             "Take over an editing program's cut: order, parts of takes, transitions, takes. Shows the change and asks.",
         ),
         "explain": Listed(

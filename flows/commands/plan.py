@@ -31,7 +31,7 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     cut = build_cut(film, spoken_frames(film, recorded))
     warnings = [*film_warnings(film), *line_warnings(film, cut, recorded), *reading_warnings(film, cut)]
     if film.languages:
-        from storyreel.flows.planning.subtitles import translation_warnings
+        from storyreel.flows.planning.finishing.subtitles import translation_warnings
         from storyreel.specs.translations.file import read_translations
 
         warnings += translation_warnings(film, read_translations(film))

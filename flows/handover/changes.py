@@ -1,4 +1,4 @@
-"""What an editor has changed in a cut, as the change of its storyboard."""
+"""The change of a storyboard that an edited cut asks for."""
 
 from __future__ import annotations
 

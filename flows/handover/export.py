@@ -15,11 +15,11 @@ from storyreel.flows.handover.collect import collected
 from storyreel.flows.handover.edl import write_edl
 from storyreel.flows.handover.fcpxml import write_fcpxml
 from storyreel.flows.handover.timeline import Media, Timeline, timeline_of
-from storyreel.flows.planning.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.history import open_history
-from storyreel.flows.planning.made import stored_clip, wanted_of
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.takes.made import stored_clip, wanted_of
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.timing import Duration

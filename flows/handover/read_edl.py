@@ -35,7 +35,7 @@ class _Line(Trusted):
     start: int
     until: int
     names: tuple[str, ...]
-    """What its comments call the clip, the most exact first."""
+    """The names of the clip in its comments, the most exact first."""
     speed: float | None = None
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from storyreel.flows.planning.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.cut import Event
 from storyreel.specs.derived.words import placed_words
@@ -30,7 +30,7 @@ class Media(Frozen):
     """Width and height as shown; zeros for sound."""
     has_sound: bool = True
     findings: tuple[str, ...] = ()
-    """What the inspection has found, a sentence each."""
+    """The findings of the inspection, a sentence each."""
 
 
 class TimelineTake(Trusted):

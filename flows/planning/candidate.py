@@ -56,7 +56,7 @@ class Candidate(Trusted):
 
     @property
     def maker(self) -> str:
-        """Who makes it, for people: the service; of a card `card`, as no service is asked for it."""
+        """The maker, for people: the service; of a card `card`, as no service is asked for it."""
         return "card" if self.is_card else self.request.provider
 
     @property

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from storyreel.flows.planning.candidate import Candidate, TakeState
-from storyreel.flows.planning.sounds import PlannedSound
+from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted

@@ -7,10 +7,10 @@ from functools import partial
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
+from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.selection import Selected, select_takes
-from storyreel.flows.planning.sounds import PlannedSound
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.builder import TakeBuilder
 from storyreel.flows.planning.takes.pictures import with_waits
@@ -102,7 +102,7 @@ def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:
     if not builder.film.has_subtitle_tracks:
         return ()
     # Imported late: most films have none.
-    from storyreel.flows.planning.subtitles import subtitle_warnings
+    from storyreel.flows.planning.finishing.subtitles import subtitle_warnings
 
     return tuple(subtitle_warnings(builder.film, builder.cut, builder.spoken.lengths))
 

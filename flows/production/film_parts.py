@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from storyreel.flows.planning.model import Plan, PlannedTake
-from storyreel.flows.production.overlays import FilmOverlays
 from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns
+from storyreel.flows.production.text.overlays import FilmOverlays
 from storyreel.tasks.join.assemble import range_of_body, range_of_dissolve
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip

@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from storyreel.flows.handover.export import NotExported, write_beside
-from storyreel.flows.planning.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.flows.planning.model import Plan, PlannedTake
-from storyreel.flows.planning.subtitles import SubtitleTrack
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import TIMELINE, Delivery
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.flows.production.report import Origin, Rendering
-from storyreel.flows.production.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.flows.production.takes import TakeRuns
+from storyreel.flows.production.text.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble

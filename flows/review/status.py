@@ -13,9 +13,9 @@ from unicodedata import normalize
 from pydantic import TypeAdapter, ValidationError
 
 from storyreel.flows.planning.history import open_history
-from storyreel.flows.planning.made import stored_clip, wanted_of
 from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.takes.made import stored_clip, wanted_of
 from storyreel.flows.player.links import NO_LINKS, Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, review_state
 from storyreel.specs.frozen import Frozen

@@ -5,10 +5,10 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+from storyreel.flows.planning.finishing.subtitles import tracks_of_plan
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.subtitles import tracks_of_plan
-from storyreel.flows.production.subtitles import text_tracks, told_subtitles, write_subtitles
-from storyreel.flows.production.words import subtitles_over
+from storyreel.flows.production.text.subtitles import text_tracks, told_subtitles, write_subtitles
+from storyreel.flows.production.text.words import subtitles_over
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.media.text.typefaces import Fonts

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from storyreel.flows.commands import options
-from storyreel.flows.commands.storyboard_file import overwrite, read_bytes
+from storyreel.flows.commands.editing.storyboard_file import overwrite, read_bytes
 from storyreel.flows.errors import NotAllowed
 from storyreel.flows.output import legible
 from storyreel.flows.terminal import Terminal, styled

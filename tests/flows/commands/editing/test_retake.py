@@ -370,7 +370,7 @@ def test_what_the_command_says_is_made_again_is_what_the_plan_makes_again(
 
 def test_wishing_never_imports_prefect(file: Path) -> None:
     look = (
-        "import sys; from storyreel.flows.commands.retake import retake\n"
+        "import sys; from storyreel.flows.commands.editing.retake import retake\n"
         "from pathlib import Path\n"
         "retake(Path('film.yaml'), '1A')\n"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'prefect']\n"

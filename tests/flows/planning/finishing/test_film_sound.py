@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.film_sound import film_sound
+from storyreel.flows.planning.finishing.film_sound import film_sound
 from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard

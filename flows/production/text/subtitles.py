@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from storyreel.flows.planning.subtitles import SubtitleTrack
+from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.specs.language.tongues import language_code, language_name
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.join.text_tracks import TextTrack, TimedLines

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from storyreel.flows.production.takes import TakeRuns
-from storyreel.flows.production.words import DrawnWords
+from storyreel.flows.production.text.words import DrawnWords
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import OverlaidClip, Overlay, Stretch, place_overlay, stretches
 from storyreel.tasks.join.pieces import PicturePiece

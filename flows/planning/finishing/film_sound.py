@@ -1,4 +1,4 @@
-"""What is heard in a film besides its clips: music, ambience, narration and the mix of its shots, placed in its cut."""
+"""The sound of a film besides its clips: music, ambience, narration and the mix of its shots, placed in its cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storyreel.tasks.join.sound.layers import FilmSound, Master, ShotMix, SoundL
 
 
 def sound_of_plan(film: Storyboard, plan: Plan) -> FilmSound:
-    """What is heard besides its clips in a film of which all speech is made."""
+    """The sound besides its clips of a film of which all speech is made."""
     heard = {slate: Path(one.source) for slate, one in plan.heard.items() if one.source}
     return film_sound(film, plan.cut, plan.lengths, heard)
 

@@ -12,8 +12,8 @@ from unicodedata import normalize
 
 import typer
 
+from storyreel.flows.commands.editing.storyboard_file import overwrite, read_bytes
 from storyreel.flows.commands.options import AsJson, File, Set, Slate, parse_vars, print_result
-from storyreel.flows.commands.storyboard_file import overwrite, read_bytes
 from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.derived.pictures import PictureShot, made_of, stills_of

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from storyreel.flows.commands.editing.translate import translate as command
 from storyreel.flows.commands.exit_codes import exit_code
-from storyreel.flows.commands.translate import translate as command
 
 FILM = """\
 storyboard: 1

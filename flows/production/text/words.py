@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from storyreel.flows.planning.subtitles import SubtitleTrack
+from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.specs.cut import Cut
 from storyreel.specs.derived.words import placed_words
 from storyreel.specs.storyboard import Storyboard
