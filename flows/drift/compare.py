@@ -15,8 +15,8 @@ from storyreel.tasks.inspection.colours import ShotColours
 from storyreel.tasks.media.grading.white import temperature_of, white_balance
 
 STOPS, WARMTH, SATURATION = 0.25, 0.12, 0.25
-"""The least differences that are drift: stops; powers of two of red to blue, 300 K beside 6500; parts of the saturation as
-powers of two."""
+"""The least differences that are drift: stops; powers of two of red to blue, 300 K beside 6500; parts of the saturation
+as powers of two."""
 _MOST_STOPS = 2.0
 """A larger difference is another picture rather than another exposure, and only so much is proposed."""
 _GREY = 0.02
