@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,10 @@ class Server:
             self.command("ui", "--stop")
 
 
+_DRAWN_WITHIN = 10.0
+"""Seconds in which a page must be drawn: a video shows its frame some time after it has found it."""
+
+
 class Browser:
     """A window, and what is to be seen in it."""
 
@@ -112,9 +117,14 @@ class Browser:
         return video
 
     def screenshot(self, colours: int = 50, *, of: Page | None = None, keep: str = "") -> Image.Image:
-        """What is seen now. It has many colours, else nothing was drawn. `keep` is its name in the documentation."""
-        page = of or self.page
-        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        """The page as it is seen now, or once something is drawn: it has many colours. `keep` is its name in the
+        documentation."""
+        page, end = of or self.page, time.monotonic() + _DRAWN_WITHIN
+        while True:
+            taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            if len(taken.getcolors(1 << 24) or ()) >= colours or time.monotonic() > end:
+                break
+            page.wait_for_timeout(200)
         assert len(taken.getcolors(1 << 24) or ()) >= colours, f"{page.url} is empty"
         if keep and self._renews:
             _keep(taken, PICTURES / f"{keep}.png")

@@ -128,6 +128,7 @@ def test_on_a_terminal_the_difference_is_asked_about_and_no_changes_nothing(
     told = deploy("--name", "asked", "--budget", "9 CNY")
     before = registered(client, told)
     monkeypatch.setattr(options, "can_ask", lambda _: True)
+    monkeypatch.delenv("STORYREEL_GUIDE_VOICE", raising=False)  # else it would be another change
     asked: list[str] = []
     monkeypatch.setattr(typer, "confirm", lambda question, **_: asked.append(question))
     monkeypatch.setenv("PREFECT_API_URL", str(client.api_url).rstrip("/"))

@@ -26,6 +26,7 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.player.links import Links
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.strips import strip_jpeg
 from tests.flows.planning.histories import NOTHING
 from tests.tasks.generated_scenes import film, scene
@@ -129,7 +130,9 @@ def test_a_finished_take_is_played_by_a_link_that_no_name_breaks(plan: Plan) -> 
     (cell,) = re.findall(r"\| 1A take 1 \| (\[play\]\([^|()\s]+\)) \|", text)
     assert cell.startswith(f"[play](http://127.0.0.1:4210/take/{'a' * 64}/")
     assert "| 1A take 2 ★ |  |" in text, "a take that is not made has no link"
-    picture = played.model_copy(update={"take": row.take.model_copy(update={"kind": "still"})})
+    still = row.take.chosen.request.model_copy(update={"mode": Mode.STILL})
+    chosen = row.take.chosen.model_copy(update={"request": still})
+    picture = played.model_copy(update={"take": row.take.model_copy(update={"kind": "still", "chosen": chosen})})
     assert "[show](http" in board(plan, [picture])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import typer
 
-from storyreel.flows.commands import retake as retaking
+from storyreel.flows.commands.editing import retake as retaking
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan
