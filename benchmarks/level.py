@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import re
 import subprocess
 import sys
@@ -26,35 +25,17 @@ from benchmarks.sound import SIGNALS
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
 from storyreel.tasks.join.pieces import SoundPiece
 from storyreel.tasks.join.sound.encode import encode_sound
-from storyreel.tasks.join.sound.graph import Form
 from storyreel.tasks.join.sound.layers import FilmSound, Master, SoundLayer
 from storyreel.tasks.join.sound.level import LevelledSound, blocks, encode_at_level, measure_block
 from storyreel.tasks.join.sound.mix import MixedSound, mixed_sound
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.pcm import BYTES_A_SAMPLE
+from tests.tasks.raw_samples import RawSamples
 
 RATE = FrameRate.parse("24")
 SHOT = 5
 """Seconds of the shot that is changed."""
-
-
-class Samples:
-    """Raw samples in memory, known by their content."""
-
-    form: Form = "s16"
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.length = len(content) // BYTES_A_SAMPLE
-
-    def digest(self, start: int, end: int) -> str:
-        """SHA-256, in hex."""
-        return hashlib.sha256(self.read(start, end)).hexdigest()
-
-    def read(self, start: int, end: int) -> bytes:
-        """The samples `[start, end)`."""
-        return self.content[start * BYTES_A_SAMPLE : end * BYTES_A_SAMPLE]
 
 
 def generated(graph: str, seconds: int) -> bytes:
@@ -64,18 +45,18 @@ def generated(graph: str, seconds: int) -> bytes:
     return subprocess.run([*command, *form], capture_output=True, check=True).stdout
 
 
-def with_changed_shot(film: Samples) -> Samples:
+def with_changed_shot(film: RawSamples) -> RawSamples:
     """The film with the sound of one shot in its middle played backwards, which is as loud."""
     start = film.length // 2 * BYTES_A_SAMPLE
     end = start + SHOT * SAMPLE_RATE * BYTES_A_SAMPLE
     backwards = array("i", film.content[start:end])[::-1].tobytes()
-    return Samples(film.content[:start] + backwards + film.content[end:])
+    return RawSamples(film.content[:start] + backwards + film.content[end:])
 
 
 async def costs(minutes: int, folder: Path) -> list[str]:
     """The lines of the first table."""
     seconds = 60 * minutes
-    film = Samples(generated(SIGNALS["speech"], seconds))
+    film = RawSamples(generated(SIGNALS["speech"], seconds))
     music = folder / "music.wav"
     graph = f"{SIGNALS['pink noise']},tremolo=f=2:d=0.7"
     await run(ffmpeg.output(ffmpeg.input(graph, f="lavfi", t=120).audio, str(music)))
@@ -83,7 +64,7 @@ async def costs(minutes: int, folder: Path) -> list[str]:
     lines = tuple((24 * start, 24 * (start + 6)) for start in range(0, seconds, 10))
     sound = FilmSound(layers=(layer,), lines=lines)
 
-    async def mix(samples: Samples) -> MixedSound:
+    async def mix(samples: RawSamples) -> MixedSound:
         return await mixed_sound(samples, sound, RATE, folder)
 
     whole, changed = await mix(film), await mix(with_changed_shot(film))
@@ -125,7 +106,7 @@ def true_peak(pieces: list[SoundPiece], folder: Path) -> float:
 async def overshoot(name: str, folder: Path) -> str:
     """A line of the second table: a signal 10 dB above full scale, limited to -2 dBTP, and encoded."""
     samples = generated(SIGNALS[name], 20)
-    limited = LevelledSound(await mixed_sound(Samples(samples), FilmSound(), RATE, folder), 10.0, -2.0, [0.0, 0.0])
+    limited = LevelledSound(await mixed_sound(RawSamples(samples), FilmSound(), RATE, folder), 10.0, -2.0, [0.0, 0.0])
     peak = true_peak(await encode_sound(limited, folder), folder)
     return f"| {name} | {peak:.1f} | {peak + 2:.1f} |"
 

@@ -207,11 +207,11 @@ class Plan(Trusted):
     lettering: str = ""
     """The words over its picture, as JSON; empty if there are none."""
     sound: PlannedSound = PlannedSound.model_construct()
-    """What is heard in the whole film besides its clips, and how loud it is."""
+    """The sound of the whole film besides its clips, and how loud it is."""
     takes: tuple[PlannedTake, ...]
     """In the order of the film, the takes of a shot together."""
     narration: str = ""
-    """What is heard over the picture, and when: a change of it changes the film and none of its takes."""
+    """The sound over the picture, and when it is heard: a change of it changes the film and none of its takes."""
     heard: Mapping[str, Attachment] = MappingProxyType({})
     """The recordings and the speech that are there, by the slates of their lines; that of a whole shot by its slate."""
     longest_chain: int

@@ -68,7 +68,7 @@ def reason_of(take: PlannedTake) -> str:
 
 
 def waits_in_words(take: PlannedTake) -> str:
-    """What a take waits for: `the approval of 1A@still`, `the speech of 1A@line-1`."""
+    """The things that a take waits for: `the approval of 1A@still`, `the speech of 1A@line-1`."""
     lines = [slate for slate in take.waits_for if is_line(slate)]
     stills = [slate for slate in take.waits_for if slate not in lines]
     waits = ("the approval of", stills), ("the speech of", lines)

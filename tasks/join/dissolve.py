@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,13 +9,10 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
-from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, encoded_piece, find_or_make
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.probe import probe
 from storyreel.tasks.storage.clips import cache_key
-from storyreel.tasks.storage.digests import file_digest
 
 _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""
@@ -50,20 +46,9 @@ async def dissolve_clips(
     async def make(folder: Path) -> DissolveClip:
         picture = folder / "picture.mp4"
         await run(_mix(outgoing, incoming, frames, house, picture), frames=frames)
-        result = await asyncio.to_thread(probe, picture)
-        if result.frames != frames or result.signature != incoming.signature:
-            raise MediaError(
-                f"the dissolve from {outgoing.picture} to {incoming.picture} has {result.frames} frames instead of "
-                f"{frames}, or is encoded differently",
-                hint="delete these two files; the next render makes them again",
-            )
-        return DissolveClip(
-            picture=Path(picture.name),
-            picture_digest=await asyncio.to_thread(file_digest, picture),
-            frames=frames,
-            delay=result.delay,
-            signature=result.signature,
-        )
+        what = f"the dissolve from {outgoing.picture} to {incoming.picture}"
+        hint = "delete these two files; the next render makes them again"
+        return await encoded_piece(DissolveClip, picture, frames, incoming.signature, what, hint)
 
     return await find_or_make(DissolveClip, into, make, shared=shared)
 

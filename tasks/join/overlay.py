@@ -6,7 +6,6 @@ shown before needs none of its frames, and ends where what follows needs none: a
 
 from __future__ import annotations
 
-import asyncio
 import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,15 +21,13 @@ from PIL import Image
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.join import draft_mark
 from storyreel.tasks.join.mux import PictureRange
-from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
+from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, encoded_piece, find_or_make
 from storyreel.tasks.media.colour import SMOOTH
-from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.frames import write_png
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.probe import Joints, joints, probe
+from storyreel.tasks.media.probe import Joints, joints
 from storyreel.tasks.storage.clips import cache_key
-from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.threads import in_threads
 
 _VERSION = 1
@@ -154,20 +151,9 @@ async def lay_over(
         picture = folder / "picture.mp4"
         async with in_threads(_written(stretch.overlays)) as files:
             await run(_encoded(stretch, files, house, picture, is_draft=is_draft), frames=frames)
-        result = await asyncio.to_thread(probe, picture)
-        if result.frames != frames or result.signature != stretch.source.signature:
-            raise MediaError(
-                f"{stretch.source.picture} with words over it has {result.frames} frames instead of {frames}, or is "
-                "encoded differently",
-                hint="delete this file; the next render makes it again",
-            )
-        return OverlaidClip(
-            picture=Path(picture.name),
-            picture_digest=await asyncio.to_thread(file_digest, picture),
-            frames=frames,
-            delay=result.delay,
-            signature=result.signature,
-        )
+        what = f"{stretch.source.picture} with words over it"
+        hint = "delete this file; the next render makes it again"
+        return await encoded_piece(OverlaidClip, picture, frames, stretch.source.signature, what, hint)
 
     return await find_or_make(OverlaidClip, into, make, shared=shared)
 

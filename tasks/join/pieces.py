@@ -16,6 +16,8 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import probe
 from storyreel.tasks.storage.bucket import Bucket, BucketError
 from storyreel.tasks.storage.digests import file_digest, note_digest
 from storyreel.tasks.storage.files import folder_beside, place_folder
@@ -81,6 +83,29 @@ class PicturePiece(Piece):
     def in_folder(self, folder: Path, take: Path | None) -> Self:
         """The piece with its picture in a folder."""
         return self.model_copy(update={"picture": folder / self.picture})
+
+
+AnyPicture = TypeVar("AnyPicture", bound=PicturePiece)
+
+
+async def encoded_piece(
+    kind: type[AnyPicture], picture: Path, frames: int, signature: str, what: str, hint: str
+) -> AnyPicture:
+    """The piece of a picture that was just encoded, named without its folder.
+
+    Raises MediaError unless it has `frames` frames and this signature; `what` is its name in the message.
+    """
+    result = await asyncio.to_thread(probe, picture)
+    if result.frames != frames or result.signature != signature:
+        message = f"{what} has {result.frames} frames instead of {frames}, or is encoded differently"
+        raise MediaError(message, hint=hint)
+    return kind(
+        picture=Path(picture.name),
+        picture_digest=await asyncio.to_thread(file_digest, picture),
+        frames=frames,
+        delay=result.delay,
+        signature=result.signature,
+    )
 
 
 class SoundPiece(Piece):

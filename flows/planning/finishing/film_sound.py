@@ -21,7 +21,7 @@ def sound_of_plan(film: Storyboard, plan: Plan) -> FilmSound:
 
 
 def film_sound(film: Storyboard, cut: Cut, lengths: Lengths, heard: Mapping[str, Path]) -> FilmSound:
-    """What is heard in a film besides its clips.
+    """The sound of a film besides its clips.
 
     `heard` are the files of narration by the slates of its lines, its recordings and its speech; a line without one is
     left out. `lengths` are those of all recordings and speech, as for `placed_lines`.

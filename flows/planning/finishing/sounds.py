@@ -1,4 +1,4 @@
-"""What a storyboard says of the sound of the whole film, for saved plans: it changes the film and none of its takes."""
+"""The words of a storyboard on the sound of the whole film, for saved plans: they change the film, and no take."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlannedSound(Frozen):
 
     @classmethod
     def of(cls, film: Storyboard) -> PlannedSound:
-        """What a storyboard says."""
+        """The words of a storyboard."""
         places = (("", film.ambience), *((scene.scene, scene.ambience) for scene in film.scenes))
         return cls.model_construct(
             music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
@@ -43,6 +43,6 @@ class PlannedSound(Frozen):
 
 
 def _said(heard: Music | Ambience | Mix | FilmLevel) -> str:
-    """What is said of a sound, without its file; of music without an in point as before there were any."""
+    """The words on a sound, without its file; on music without an in point as before there were any."""
     later = {"from_"} if isinstance(heard, Music) and heard.from_ is None else set()
     return heard.model_dump_json(exclude={"file", *later})

@@ -86,7 +86,7 @@ def tracks_of_plan(film: Storyboard, plan: Plan) -> tuple[SubtitleTrack, ...]:
 
 
 def subtitle_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]:
-    """What the subtitles of a film lack, and the rules of reading that they cannot keep. Raises TranslationsError."""
+    """Sentences on what subtitles lack, and on rules of reading that they cannot keep. Raises TranslationsError."""
     translations = read_translations(film)
     yield from translation_warnings(film, translations)
     for track in subtitle_tracks(film, cut, lengths, translations):
