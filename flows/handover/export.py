@@ -61,7 +61,7 @@ async def film_timeline(planner: Planner, start: Duration | None = None) -> Time
         lambda: timeline_of(
             planner.film,
             _with_best(plan, inspections),
-            {take.key: media_of(files[take.key], inspections.get(take.key)) for take in made},
+            _media({take.key: (files[take.key], inspections.get(take.key)) for take in made}),
             sounds_of(planner.film, plan),
             first,
         )
@@ -73,8 +73,7 @@ def write_beside(film: Storyboard, plan: Plan, made: Mapping[str, tuple[Path, In
 
     Raises OSError, and NotExported where OpenTimelineIO is missing.
     """
-    media = {key: media_of(*of) for key, of in made.items()}
-    write_timeline(timeline_of(film, plan, media, sounds_of(film, plan)), "otio", into)
+    write_timeline(timeline_of(film, plan, _media(made), sounds_of(film, plan)), "otio", into)
 
 
 def sounds_of(film: Storyboard, plan: Plan) -> dict[Path, Media]:
@@ -88,13 +87,17 @@ def sounds_of(film: Storyboard, plan: Plan) -> dict[Path, Media]:
     return found
 
 
-def media_of(clip: Path, inspection: Inspection | None) -> Media:
-    """The facts of a take's file. Raises MediaError."""
-    facts = facts_of(clip)
-    return Media(
-        file=clip, seconds=facts.seconds, rate=facts.rate, size=facts.shown_size, has_sound=facts.has_sound,
-        findings=tuple(finding.detail for finding in inspection.findings) if inspection else (),
-    )  # fmt: skip
+def _media(made: Mapping[str, tuple[Path, Inspection | None]]) -> dict[str, Media]:
+    """The facts of the takes' files, by key; without those of which nothing can be decoded, which are kept anyway."""
+    found = {}
+    for key, (clip, inspection) in made.items():
+        with suppress(MediaError):
+            facts = facts_of(clip)
+            found[key] = Media(
+                file=clip, seconds=facts.seconds, rate=facts.rate, size=facts.shown_size, has_sound=facts.has_sound,
+                findings=tuple(finding.detail for finding in inspection.findings) if inspection else (),
+            )  # fmt: skip
+    return found
 
 
 def write_timeline(timeline: Timeline, form: Form, into: Path, *, collect: bool = False) -> None:

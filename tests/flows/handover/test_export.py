@@ -153,3 +153,18 @@ def test_a_cut_is_taken_over_after_the_change_was_shown(film: Path) -> None:
     ]  # fmt: skip
     again = storyreel(film, "import", "cut.otio", "film.yaml")
     assert again.returncode == 0 and "says this cut already" in again.stdout
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_take_that_cannot_be_decoded_leaves_the_timeline_to_the_others(film: Path) -> None:
+    first = Planner.of(RunRequest(storyboard=film)).plan().takes[0]
+    with closing(Home.of().ledger()) as ledger:
+        (row,) = ledger.find_all([first.key]).values()
+    clip = Home.of().clips().find(row.clip)
+    assert clip
+    clip.path.write_bytes(b"no film")
+    said = storyreel(film, "export", "film.yaml", "--out", "cut.otio")
+    assert said.returncode == 0, said.stderr
+    (track,) = otio.adapters.read_from_file(str(film.parent / "cut.otio")).video_tracks()
+    kinds = {name: type(each).__name__ for name, each in track.find_clips()[0].media_references().items()}
+    assert kinds == {"take 1": "MissingReference", "take 2": "ExternalReference"}
