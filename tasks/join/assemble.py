@@ -132,7 +132,7 @@ def _record_file(
         "film",
         _VERSION,
         versions,
-        house.model_dump(mode="json"),
+        house.as_json(),
         cut.frames,
         shown,
         heard,

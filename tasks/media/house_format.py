@@ -17,6 +17,7 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.codecs import INTERMEDIATE, Codec, Quality
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
@@ -46,14 +47,19 @@ _LEVELS = (
 
 
 class HouseFormat(Frozen):
-    """The size and rate of a film's picture."""
+    """The size, rate and encoding of a film's picture."""
 
     width: int
     height: int
     """Square pixels, both even."""
     rate: FrameRate
     encoder: str = X264
-    """One of `encoders.names`."""
+    """One of `encoders.names`, for H.264; other codecs have one encoder each."""
+    codec: Codec = "h264"
+    quality: Quality = "high"
+    """Of codecs that are not `INTERMEDIATE`."""
+    bit_rate: int | None = None
+    """Bits a second of the picture on average, instead of a quality."""
 
     @classmethod
     def of(cls, picture: Format, encoder: str = X264) -> HouseFormat:
@@ -64,7 +70,16 @@ class HouseFormat(Frozen):
     @property
     def facts(self) -> tuple[dict[str, Any], dict[str, str | int]]:
         """For cache keys: all that an encoded picture depends on, besides what is encoded."""
-        return self.model_dump(mode="json", exclude={"encoder"}), self.picture_options()
+        return self.model_dump(mode="json", include={"width", "height", "rate"}), self.picture_options()
+
+    def as_json(self) -> dict[str, Any]:
+        """For the key of a film: all that it is, without what was added later and is as it was before."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"encoder": self.encoder}
+
+    @property
+    def suffix(self) -> str:
+        """Of the name of a film in this format: `.mp4`, or `.mov`."""
+        return ".mov" if self.codec in INTERMEDIATE else ".mp4"
 
     @property
     def timescale(self) -> int:
