@@ -13,7 +13,7 @@ WRITE = "write for example `draft: {resolution: 480p}` beside its `title`"
 
 
 def draft_of(film: Storyboard) -> Storyboard:
-    """The storyboard of a film's draft. Raises StoryboardError if the film says nothing of one."""
+    """The storyboard of a draft, without deliverables. Raises StoryboardError if the film says nothing of one."""
     draft = film.draft
     if draft is None:
         raise StoryboardError([Problem(film.where("title"), "the film has no `draft`", WRITE)])
@@ -25,6 +25,7 @@ def draft_of(film: Storyboard) -> Storyboard:
     return film.model_copy(
         update={
             "format": film.format.model_copy(update=size),
+            "deliverables": (),
             "shots": drafted(film.shots),
             "scenes": tuple(scene.model_copy(update={"shots": drafted(scene.shots)}) for scene in film.scenes),
         }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -79,6 +79,19 @@ class Format(StoryboardModel):
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, as the services deliver them."""
         return _SIZES[self.resolution][self.aspect_ratio]
+
+    def nearest(self, width: int, height: int) -> Format:
+        """The format whose shape is nearest to that of a picture, in the smallest class that is as large."""
+        ratio = Fraction(width, height)
+
+        def difference(shape: AspectRatio) -> Fraction:
+            own = Fraction(*_SIZES["1080p"][shape])
+            return max(own / ratio, ratio / own)
+
+        shape: AspectRatio = min(get_args(AspectRatio), key=difference)
+        classes = get_args(Resolution)
+        large = next((each for each in classes if min(_SIZES[each][shape]) >= min(width, height)), classes[-1])
+        return self.model_copy(update={"aspect_ratio": shape, "resolution": large})
 
 
 # Model Studio's tables of output sizes: of Wan 2.7, and for 480p of Wan 2.5, which has no 4:3 and 3:4 there; these two

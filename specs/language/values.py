@@ -36,6 +36,10 @@ _LOUDNESS = r"^-([5-9]|[1-3][0-9])(\.[0-9]{1,2})? ?LUFS$|^-40(\.0{1,2})? ?LUFS$"
 _PEAK = r"^-[0-8](\.[0-9]{1,2})? ?dBTP$|^(-9|0)(\.0{1,2})? ?dBTP$"
 _AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,6})?"
 HEX_COLOUR = r"^#?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"
+_EVEN = "(25[68]|2[6-9][02468]|[3-9][0-9][02468]|[1-3][0-9]{2}[02468]|40[0-8][02468]|409[0246])"
+_PIXELS = rf"^{_EVEN}[x×]{_EVEN}$"
+_BIT_RATE = r"^([1-9][0-9]{0,2}(\.[0-9]{1,2})? ?Mbit/s|[1-9][0-9]{2,5} ?kbit/s)$"
+_DELIVERABLE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 _MONEY = rf"^(([A-Z]{{3}}|[$€£]) ?)?{_AMOUNT}$|^{_AMOUNT} ?([A-Z]{{3}}|[$€£])$"
 
 MEANING = {
@@ -47,6 +51,9 @@ MEANING = {
     _LEVEL: "a level in decibels such as `-18 dB`",
     _LOUDNESS: "a loudness such as `-14 LUFS`, from -40 to -5",
     _PEAK: "a true peak such as `-1 dBTP`, from -9 to 0",
+    _PIXELS: "a width and a height in pixels such as `1080x1920`, both even, from 256 to 4096",
+    _BIT_RATE: "a rate such as `8 Mbit/s` or `800 kbit/s`",
+    _DELIVERABLE: "the letters A to Z, digits, `_` and `-`, at most 40, beginning with a letter or a digit",
     LANGUAGE_TAG: "a language's tag such as `en`, `pt-BR` or `zh-Hant`",
     HEX_COLOUR: 'a colour such as "#f4efe6", in quotes',
 }
@@ -146,6 +153,20 @@ Key = Annotated[str, StringConstraints(pattern=_KEY), BeforeValidator(composed)]
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 """The name of a variable or service."""
+
+DeliverableName = Annotated[str, StringConstraints(pattern=_DELIVERABLE)]
+"""The name of a deliverable, and of its file."""
+
+PictureSize = Annotated[str, StringConstraints(pattern=_PIXELS)]
+"""Width and height in pixels: `1080x1920`."""
+
+BitRate = Annotated[
+    str,
+    StringConstraints(pattern=_BIT_RATE),
+    BeforeValidator(as_text),
+    WithJsonSchema({"type": "string", "pattern": _BIT_RATE}),
+]
+"""Bits a second: `8 Mbit/s`."""
 
 ModelName = Annotated[str, StringConstraints(pattern=_MODEL)]
 """A service's name of a model."""

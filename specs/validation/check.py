@@ -26,6 +26,7 @@ from storyreel.specs.storyboard import (
     Storyboard,
     is_remote,
 )
+from storyreel.specs.validation.deliverables import deliverable_problems
 from storyreel.specs.validation.languages import language_problems
 from storyreel.specs.validation.sound import placed_ambience, sound_problems
 from storyreel.specs.validation.speech import speech_problems
@@ -59,6 +60,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from speech_problems(storyboard)
     yield from _shots(storyboard, altered)
     yield from language_problems(storyboard)
+    yield from deliverable_problems(storyboard)
     yield from _sources(storyboard)
     yield from _cut(storyboard, altered)
 
