@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
@@ -73,6 +74,17 @@ def parse_money(text: str) -> Money:
     if len(currencies) > 1:
         raise ValueError(f"the amount has two currencies; write `{amount} {max(currencies)}`")
     return Money(amount=Decimal(amount), currency=currencies.pop())
+
+
+def single_total(totals: tuple[Money, ...], unpriced: int) -> dict[str, Any] | None:
+    """The one sum of `totals` for programs: 0 USD if there is none.
+
+    None for several currencies, which never add up, and if there is also something `unpriced`.
+    """
+    if len(totals) > 1 or unpriced:
+        return None
+    total = totals[0] if totals else Money(amount=Decimal(0), currency="USD")
+    return total.model_dump(mode="json")
 
 
 def _currency(name: str, amount: str) -> str:

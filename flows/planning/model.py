@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
@@ -14,7 +13,8 @@ from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted
-from storyreel.specs.money import Money, sums
+from storyreel.specs.language.slates import owner_of
+from storyreel.specs.money import Money, single_total, sums
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.ledger.purchase import Verdict, Word
 from storyreel.tasks.media.grading.grade import Grading
@@ -44,6 +44,8 @@ class PlannedTake(Trusted):
     take: int
     kind: TakeKind = "clip"
     """Of a picture or a line the slate is that of what it is made for: `1A@still`, `mira@sheet`, `1A@line-1`."""
+    deliverable: str = ""
+    """The deliverable in whose shape it is made, as its slate says: `1A@web`; empty of what the film is made of."""
     circled: bool
     """Whether it is in the cut, as far as that is known before it is made; of a picture, whether clips are made of
     it."""
@@ -161,6 +163,7 @@ class PlannedTake(Trusted):
             "shot": self.shot,
             "take": self.take,
             "kind": self.kind,
+            **({"deliverable": self.deliverable} if self.deliverable else {}),
             "provider": self.request.provider,
             "model": self.request.model,
             "mode": self.request.mode.value,
@@ -236,8 +239,22 @@ class Plan(Trusted):
 
     @cached_property
     def clips(self) -> tuple[PlannedTake, ...]:
-        """The takes of shots: neither pictures nor speech."""
-        return tuple(take for take in self.takes if take.kind == "clip")
+        """The takes of the film's shots: neither pictures nor speech, nor in the shape of a deliverable."""
+        return tuple(take for take in self.takes if take.kind == "clip" and not take.deliverable)
+
+    @cached_property
+    def in_shapes(self) -> tuple[PlannedTake, ...]:
+        """The takes of shots that are made once more, in the shapes of deliverables."""
+        return tuple(take for take in self.takes if take.kind == "clip" and take.deliverable)
+
+    def slate_in(self, deliverable: str, shot: str) -> str:
+        """The slate of the takes of a shot that a deliverable is made of: `1A@web` of one that is made in its shape,
+        else that of the film's."""
+        return self._slates_in_shapes.get((deliverable, shot), shot)
+
+    @cached_property
+    def _slates_in_shapes(self) -> Mapping[tuple[str, str], str]:
+        return {(take.deliverable, owner_of(take.shot)): take.shot for take in self.in_shapes}
 
     @cached_property
     def pictures(self) -> tuple[PlannedTake, ...]:
@@ -380,14 +397,3 @@ def _sums_as_json(takes: Sequence[PlannedTake]) -> dict[str, Any]:
         "totals": [money.model_dump(mode="json") for money in totals],
         "unpriced": unpriced,
     }
-
-
-def single_total(totals: tuple[Money, ...], unpriced: int) -> dict[str, Any] | None:
-    """The one sum of `totals` for programs: 0 USD if there is none.
-
-    None for several currencies, which never add up, and if there is also something `unpriced`.
-    """
-    if len(totals) > 1 or unpriced:
-        return None
-    total = totals[0] if totals else Money(amount=Decimal(0), currency="USD")
-    return total.model_dump(mode="json")

@@ -10,14 +10,14 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from storyreel.flows.accounting.charges import warnings
-from storyreel.flows.planning.model import Plan, PlannedTake, TakeKind, single_total
+from storyreel.flows.planning.model import Plan, PlannedTake, TakeKind
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.slates import is_line
-from storyreel.specs.money import Money, sums
+from storyreel.specs.money import Money, single_total, sums
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.home import Home

@@ -1,12 +1,10 @@
-"""The slates of stills, sheets and spoken lines, made of that of a shot or of the key of a person or place."""
+"""The slates of what is made for a shot: its stills, its spoken lines, and its takes in the shapes of deliverables; of
+sheets, made of the key of a person or place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Literal
-
-from storyreel.specs.language.speech import MOST_LINES
 
 PictureKind = Literal["still", "last still", "sheet"]
 
@@ -15,9 +13,11 @@ LineKind = Literal["dialogue", "narration"]
 
 _LINES: dict[LineKind, str] = {"dialogue": "line", "narration": "narration"}
 _SIGN = "@"
-"""The sign in the slates of pictures and lines; an author's slate never has it."""
-_OF_SHOT = re.compile(rf"(still|last-still|({'|'.join(_LINES.values())})-[1-9][0-9]*)$")
-"""What follows the sign in the slates of what is made for a shot."""
+"""The sign in all slates but those of shots; an author's slate never has it."""
+_IN_SHAPE = "."
+"""The sign between a deliverable and the picture, in the slate of a still in its shape; no name of either has it."""
+_TAKEN = re.compile(rf"({'|'.join(_SUFFIXES.values())}|({'|'.join(_LINES.values())})-[0-9]+)$")
+"""What follows the sign in the slates of pictures and lines."""
 
 
 def picture_slate(of: str, kind: PictureKind) -> str:
@@ -30,24 +30,44 @@ def line_slate(of: str, kind: LineKind, number: int) -> str:
     return f"{of}{_SIGN}{_LINES[kind]}-{number}"
 
 
+def slate_in(deliverable: str, slate: str) -> str:
+    """The slate of a shot, or of its still, in the shape of a deliverable: `1A@web`, `1A@web.still`."""
+    owner, _, part = slate.partition(_SIGN)
+    return f"{owner}{_SIGN}{deliverable}{_IN_SHAPE if part else ''}{part}"
+
+
+def deliverable_of(slate: str) -> str:
+    """The deliverable in whose shape a shot or its still is made; empty for what the film itself is made of."""
+    part = slate.partition(_SIGN)[2]
+    return "" if is_taken(part) else part.partition(_IN_SHAPE)[0]
+
+
+def is_taken(name: str) -> bool:
+    """Whether no deliverable can have a name, as slates of pictures or lines would have it: `still`, `line-1`."""
+    return _TAKEN.match(name) is not None
+
+
 def owner_of(slate: str) -> str:
-    """The slate of the shot that a still or a line is of, the key that a sheet is of; of a shot its own slate."""
+    """The slate of the shot that something is made for, the key that a sheet is of; of a shot its own slate."""
     return slate.partition(_SIGN)[0]
 
 
 def is_line(slate: str) -> bool:
     """Whether a slate is that of a spoken line."""
-    return slate.partition(_SIGN)[2].startswith(tuple(f"{word}-" for word in _LINES.values()))
+    part = slate.partition(_SIGN)[2]
+    return is_taken(part) and part.startswith(tuple(f"{word}-" for word in _LINES.values()))
 
 
 def shot_of(slate: str) -> str:
-    """The slate of the shot that a still or a line belongs to, whose money is the shot's; of anything else its own."""
-    owner, _, part = slate.partition(_SIGN)
-    return owner if not part or _OF_SHOT.match(part) else slate
+    """The slate of the shot whose money a take is: all that is made for a shot is the shot's; of a sheet its own."""
+    return slate if slate == sheet_slate(owner_of(slate)) else owner_of(slate)
 
 
-def slates_of(shot: str) -> Iterator[str]:
-    """The slates of a shot and of all that may be made for it: its stills and its lines."""
-    yield from (shot, picture_slate(shot, "still"), picture_slate(shot, "last still"))
-    for kind in _LINES:
-        yield from (line_slate(shot, kind, number) for number in range(1, MOST_LINES + 1))
+def sheet_slate(of: str) -> str:
+    """The slate of a sheet, which belongs to no shot, though one may be called as the person or place is."""
+    return picture_slate(of, "sheet")
+
+
+def made_for(shot: str) -> str:
+    """How the slates of all begin that is made for a shot, but for `sheet_slate`."""
+    return f"{shot}{_SIGN}"

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from storyreel.specs.foreign_text import storable
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.slates import shot_of, slates_of
+from storyreel.specs.language.slates import made_for, sheet_slate, shot_of
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import By, PurchaseFilter
@@ -77,8 +77,9 @@ def unpriced(connection: Connection, scope: Scope, film: str, slate: str, run: s
 
 
 def _named(film: str, slate: str, run: str) -> dict[str, str]:
-    # The money for a shot's stills and lines is the shot's.
-    of_shot = marks("slate", list(slates_of(shot_of(slate))))[1]
+    # The money for all that is made for a shot is the shot's.
+    shot = shot_of(slate)
+    of_shot = {"slate": shot, "made_for": made_for(shot), "sheet": sheet_slate(shot)}
     return {"film": storable(film), "run": storable(run), **of_shot}
 
 
@@ -87,8 +88,9 @@ def _condition(connection: Connection, scope: Scope, slate: str) -> str:
         case "run":
             return "run = :run AND run <> ''"
         case "shot":
-            names = marks("slate", list(slates_of(shot_of(slate))))[0]
-            return f"film = :film AND slate IN ({names})" if slate else "film = :film"
+            # Not LIKE, which takes 1a for 1A in SQLite.
+            begins = f"substr(slate, 1, {len(made_for(shot_of(slate)))}) = :made_for AND slate <> :sheet"
+            return f"film = :film AND (slate = :slate OR ({begins}))" if slate else "film = :film"
         case "month":
             # Times are texts, of which a prefix sorts before all texts that begin with it.
             return f"film = :film AND intended >= substr({connection.now}, 1, 7)"

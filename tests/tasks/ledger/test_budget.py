@@ -63,6 +63,17 @@ def test_the_budgets_of_a_shot_and_a_month_span_runs(ledger: Ledger) -> None:
     assert ledger.intend(priced("b", run="run-2"), at_most("0.99", "run"))
 
 
+def test_the_budget_of_a_shot_is_for_its_takes_in_other_shapes_too_and_not_for_a_sheet(ledger: Ledger) -> None:
+    for slate in ("1A@web", "1A@web.still", "1A@line-12"):
+        ledger.intend(priced(slate, slate=slate), at_most("1.50", "shot"))
+    for slate in ("1A", "1A@square"):
+        with pytest.raises(BudgetExceeded):
+            ledger.intend(priced("d", slate=slate), at_most("1.99", "shot"))
+    for slate in ("1A@sheet", "1a", "1AA@web"):  # a person or place may be called as a shot is
+        assert ledger.intend(priced(slate, slate=slate), at_most("0.50", "shot"))
+    assert ledger.committed("shot", film="The Keeper", slate="1A@web") == (dollars("1.50"),)
+
+
 def test_the_budget_of_a_shot_is_for_its_stills_and_its_clip_together(ledger: Ledger) -> None:
     ledger.intend(priced("a", slate="1A@still"))
     ledger.intend(priced("b", slate="1A@last-still"), at_most("1.00", "shot"))
