@@ -76,6 +76,47 @@ class Cut:
         """Running time in frames."""
         return self.events[-1].end
 
+    def at_rate(self, rate: FrameRate) -> Cut:
+        """The same cut at another rate: each border is the frame nearest to its time, so that differences never add up.
+
+        Transitions have the nearest number of frames, or fewer where a shot would keep none of its own. Raises
+        ValueError for a shot that is shorter than a frame at that rate.
+        """
+        if rate == self.rate:
+            return self
+        borders = [rate.frame_at(self.rate, start) for start in (*(event.start for event in self.events), self.frames)]
+        dissolves = [rate.frame_at(self.rate, event.dissolve_in) for event in self.events] + [0]
+        events = []
+        for number, event in enumerate(self.events):
+            start, frames = borders[number], borders[number + 1] - borders[number]
+            if frames < 1:
+                raise ValueError(f"shot {event.shot} is shorter than a frame at {rate} fps")
+            fades = [rate.frame_at(self.rate, event.fade_in), rate.frame_at(self.rate, event.fade_out)]
+            while sum(_own_frames(*dissolves[number : number + 2], *fades)) >= frames:
+                longest = max(*dissolves[number : number + 2], *fades)
+                if longest in fades:
+                    fades[fades.index(longest)] -= 1
+                else:
+                    dissolves[dissolves.index(longest, number)] -= 1
+            events.append((start, frames, fades))
+        return Cut(
+            rate,
+            tuple(
+                replace(
+                    event,
+                    start=start,
+                    frames=frames,
+                    dissolve_in=dissolves[number],
+                    dissolve_out=dissolves[number + 1],
+                    fade_in=fades[0],
+                    fade_out=fades[1],
+                    source=None if event.source is None else rate.frame_at(self.rate, event.source),
+                    of_take=None if event.of_take is None else rate.frame_at(self.rate, event.of_take),
+                )
+                for number, (event, (start, frames, fades)) in enumerate(zip(self.events, events, strict=True))
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EditPoints:
@@ -229,10 +270,14 @@ def _tail(transition: Transition, frames: int) -> tuple[int, int]:
     return (frames // 2, 0) if transition.type == "fade" else (0, frames)
 
 
+def _own_frames(dissolve_in: int, dissolve_out: int, fade_in: int, fade_out: int) -> tuple[int, int]:
+    """The frames of a shot itself that the transitions at its two ends use."""
+    return dissolve_in - dissolve_in // 2 + fade_in, dissolve_out // 2 + fade_out
+
+
 def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> Iterator[CutProblem]:
     """A problem if a shot keeps no frame between the transitions at its two ends."""
-    head = event.dissolve_in - event.head + event.fade_in
-    tail = event.dissolve_out // 2 + event.fade_out
+    head, tail = _own_frames(event.dissolve_in, event.dissolve_out, event.fade_in, event.fade_out)
     if event.frames > head + tail:
         return
     # Reported at the longer of the two; the one at the tail is written in the next shot, or is the ending.

@@ -68,6 +68,10 @@ class FrameRate:
         times, over = seconds.numerator * self.exact.numerator, seconds.denominator * self.exact.denominator
         return (2 * times + over) // (2 * over)
 
+    def frame_at(self, rate: FrameRate, frame: int) -> int:
+        """The frame nearest to the time at which a frame begins at another rate, a half counted up."""
+        return frame if rate == self else self.nearest_frames(rate.seconds(frame))
+
     def sample_at(self, frame: int) -> int:
         """The sample at 48 kHz nearest to the start of a frame, a half rounded up."""
         return int(frame * SAMPLE_RATE / self.exact + Fraction(1, 2))

@@ -10,19 +10,13 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import ShorthandModel, StoryboardModel
+from storyreel.specs.language.codecs import INTERMEDIATE, Codec, Quality
 from storyreel.specs.language.models import AspectRatio, Format, Resolution
 from storyreel.specs.language.sound import FilmLevel
 from storyreel.specs.language.titles import LetteringStyle
 from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import BitRate, DeliverableName, PictureSize, Slate, Switch, as_count
 from storyreel.specs.timing import FrameRate
-
-Codec = Literal["h264", "h265", "av1", "prores-422-hq", "dnxhr-hq"]
-"""The encodings of a deliverable's picture."""
-Quality = Literal["draft", "standard", "high"]
-"""How near an encoded picture is to what was encoded."""
-INTERMEDIATE: frozenset[str] = frozenset({"prores-422-hq", "dnxhr-hq"})
-"""Codecs for further work, which have one quality: MOV files with sound that is not compressed."""
 
 _ONE_WORD = ("burn_in", "soft", "none")
 
@@ -110,6 +104,18 @@ class DeliverableSubtitles(StoryboardModel):
         return {"description": full.pop("description"), "anyOf": [{"enum": list(_ONE_WORD)}, full]}
 
 
+class SizedFormat(Format):
+    """A film's format with another size in pixels."""
+
+    pixels: tuple[int, int]
+    """Width and height."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels
+
+
 class Deliverable(StoryboardModel):
     """The film once more, of the same takes: in another shape, rate or codec, or with other words."""
 
@@ -121,7 +127,7 @@ class Deliverable(StoryboardModel):
     """The encoding of its picture. h264, h265 and av1 are in an MP4 file with AAC; prores-422-hq and dnxhr-hq in a MOV
     file with sound that is not compressed."""
     quality: Quality | None = None
-    """How near its picture is to what was encoded; that of the film when left out."""
+    """How much of the picture its encoding keeps; `high`, that of the film, when left out."""
     bit_rate: BitRate | None = None
     """The average rate of its picture, in place of a quality: `8 Mbit/s`."""
     sound: FilmLevel | None = None

@@ -26,7 +26,7 @@ from storyreel.specs.storyboard import (
     Storyboard,
     is_remote,
 )
-from storyreel.specs.validation.deliverables import deliverable_problems
+from storyreel.specs.validation.deliverables import deliverable_problems, rate_problems
 from storyreel.specs.validation.languages import language_problems
 from storyreel.specs.validation.sound import placed_ambience, sound_problems
 from storyreel.specs.validation.speech import speech_problems
@@ -383,7 +383,9 @@ def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
     is_unknown = found or altered or any(shot.lasts_as_speech for shot in storyboard.all_shots)
-    yield from problems_of_times(storyboard, None if is_unknown else build_cut(storyboard))
+    cut = None if is_unknown else build_cut(storyboard)
+    yield from problems_of_times(storyboard, cut)
+    yield from rate_problems(storyboard, cut) if cut else ()
 
 
 def problems_of_times(storyboard: Storyboard, cut: Cut | None) -> Iterator[Problem]:

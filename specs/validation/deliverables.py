@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from storyreel.specs.language.deliverables import INTERMEDIATE, Deliverable
+from storyreel.specs.cut import Cut
+from storyreel.specs.language.codecs import INTERMEDIATE
+from storyreel.specs.language.deliverables import Deliverable
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.problems.problem import KeyPath, Problem
 from storyreel.specs.storyboard import Storyboard
@@ -34,6 +36,16 @@ def deliverable_problems(storyboard: Storyboard) -> Iterator[Problem]:
             if slate not in slates:
                 at = storyboard.where(*path, "shoot", place)
                 yield Problem(at, f"there is no shot `{slate}`", suggestion(slate, slates))
+
+
+def rate_problems(storyboard: Storyboard, cut: Cut) -> Iterator[Problem]:
+    """Deliverables at a rate at which a shot of the film's cut is shorter than a frame."""
+    for number, deliverable in enumerate(storyboard.deliverables):
+        try:
+            cut.at_rate(deliverable.rate(storyboard.format))
+        except ValueError as error:
+            where = storyboard.where("deliverables", number, "format", "fps")
+            yield Problem(where, str(error), "choose a higher rate, or make the shot longer")
 
 
 def _picture(storyboard: Storyboard, path: KeyPath, deliverable: Deliverable) -> Iterator[Problem]:

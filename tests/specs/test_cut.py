@@ -191,3 +191,51 @@ def test_half_a_second_is_the_length_of_an_unsaid_transition() -> None:
     )
     events = build_cut(Storyboard(storyboard=1, title="x", shots=shots, ending=Ending(type="fade"))).events
     assert [(e.fade_in, e.dissolve_in, e.dissolve_out, e.fade_out) for e in events] == [(15, 0, 15, 0), (0, 15, 0, 15)]
+
+
+@given(_shots, st.integers(0, 30), st.sampled_from(RATES), st.sampled_from(RATES))
+def test_at_another_rate_each_border_is_the_nearest_frame(
+    shots: list[tuple[int, str, int]], ending: int, rate: float, other: float
+) -> None:
+    try:
+        cut = build_cut(_film(shots, ending, rate))
+        again = cut.at_rate(FrameRate.parse(other))
+    except (StoryboardError, ValueError):
+        return
+    step = 1 / again.rate.exact
+    for before, after in zip(cut.events, again.events, strict=True):
+        for frame, there in ((before.start, after.start), (before.end, after.end)):
+            assert abs(cut.rate.seconds(frame) - again.rate.seconds(there)) <= step / 2
+        for length, kept in (
+            (before.dissolve_in, after.dissolve_in),
+            (before.fade_in, after.fade_in),
+            (before.fade_out, after.fade_out),
+        ):
+            # As long as it was, unless the shot would keep no frame of its own.
+            assert kept <= again.rate.frame_at(cut.rate, length)
+        head = after.dissolve_in - after.head + after.fade_in
+        assert head + after.dissolve_out // 2 + after.fade_out < after.frames
+    assert again.frames == again.rate.frame_at(cut.rate, cut.frames) == sum(event.frames for event in again.events)
+    assert again.events[0].start == 0 and again.events[-1].dissolve_out == 0
+    for before, after in pairwise(again.events):
+        assert before.end == after.start and before.dissolve_out == after.dissolve_in
+        assert before.tail + after.head == after.dissolve_in
+
+
+def test_at_a_rate_with_whole_frames_for_each_nothing_is_lost() -> None:
+    cut = build_cut(_film([(24, "fade", 12), (48, "dissolve", 12), (36, "cut", 1)], 6, 24))
+    twice = cut.at_rate(FrameRate.parse(48))
+    assert twice == build_cut(_film([(48, "fade", 24), (96, "dissolve", 24), (72, "cut", 1)], 12, 48))
+    assert twice.at_rate(cut.rate) == cut and cut.at_rate(cut.rate) is cut
+
+
+def test_a_part_of_a_take_begins_at_its_time_at_another_rate() -> None:
+    event = replace(build_cut(_film([(24, "cut", 1)])).events[0], source=12, of_take=48)
+    (again,) = replace(build_cut(_film([(24, "cut", 1)])), events=(event,)).at_rate(FrameRate.parse(30)).events
+    assert (again.source, again.of_take) == (15, 60)
+
+
+def test_a_shot_shorter_than_a_frame_is_named() -> None:
+    cut = build_cut(_film([(60, "cut", 1), (2, "cut", 1), (60, "cut", 1)], 0, 60))
+    with pytest.raises(ValueError, match="shot 1 is shorter than a frame at 12 fps"):
+        cut.at_rate(FrameRate.parse(12))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from storyreel.specs.derived.deliverable import film_as, soft_languages
 from storyreel.specs.derived.draft import draft_of
 from storyreel.specs.language.deliverables import Deliverable
 from storyreel.specs.storyboard import Format, Storyboard
@@ -83,6 +84,44 @@ def test_a_rate_is_a_number_of_bits() -> None:
         written: Deliverable.model_validate({"name": "x", "bit_rate": written}).bits_per_second for written in rates
     } == rates
     assert Deliverable(name="x").bits_per_second is None
+
+
+def test_a_rate_at_which_a_shot_has_no_frame_is_told(wrong: Callable[..., list[str]]) -> None:
+    shots = "format: {fps: 60}\nshots: [{shot: 1A, action: x}, {shot: 1B, action: x, duration: 1f}]\n"
+    (problem,) = wrong(_FILM % "format: {fps: 12}" + shots)
+    assert "6:31: shot 1B is shorter than a frame at 12 fps" in problem
+
+
+def test_what_it_shows_is_the_film_in_its_size_without_its_words(film: Films) -> None:
+    words = "titles: [{title: A Film}]\nsubtitles: {burn_in: true, speakers: true}\n"
+    shots = "shots: [{shot: 1A, action: x, titles: [{title: A, from: 0s, to: 1s}]}]\n"
+    of = film(_FILM % "format: {size: 1080x1350}, titles: false" + words + shots)
+    shown = film_as(of, of.deliverables[0])
+    assert shown.format.size == (1080, 1350) and shown.format.fps == of.format.fps
+    assert shown.titles == () and shown.all_shots[0].titles == () and shown.burnt_in_language is None
+    assert shown.subtitles and shown.subtitles.speakers and of.all_shots[0].titles
+
+
+@pytest.mark.parametrize(
+    ("written", "keys", "burnt_in", "soft"),
+    [
+        ("subtitles: true", "codec: h264", None, ("en", "fr")),
+        ("subtitles: burn_in", "codec: h264", "en", ("en", "fr")),
+        ("subtitles: burn_in", "languages: [fr]", None, ("fr",)),
+        ("subtitles: true", "subtitles: burn_in", "en", ()),
+        ("subtitles: true", "subtitles: burn_in, languages: [fr]", "fr", ()),
+        ("subtitles: true", "subtitles: {burn_in: true, soft: true, language: fr}", "fr", ("en", "fr")),
+        ("subtitles: burn_in", "subtitles: none", None, ()),
+        ("subtitles: burn_in", "subtitles: soft, languages: [fr]", None, ("fr",)),
+    ],
+)
+def test_its_subtitles_are_the_films_or_its_own(
+    film: Films, written: str, keys: str, burnt_in: str | None, soft: tuple[str, ...]
+) -> None:
+    of = film(_FILM % keys + f"{written}\n")
+    (deliverable,) = of.deliverables
+    assert film_as(of, deliverable).burnt_in_language == burnt_in
+    assert soft_languages(of, deliverable) == soft
 
 
 def test_a_draft_has_none(film: Films) -> None:
