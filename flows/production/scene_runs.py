@@ -110,11 +110,11 @@ async def _create_runs(plan: Plan, scenes: Iterable[str], parameters: Mapping[st
 async def _wait_for_runs(runs: Mapping[str, UUID]) -> list[str]:
     """Wait until all runs have ended; returns the scenes that a person cancelled.
 
-    Cancels those that no worker picked up while none was under way for STORYREEL_PICKUP_SECONDS.
+    Cancels those that no worker picked up while none was under way for STORYREEL_PICKUP_SECONDS. Time in which the
+    server does not answer does not count: workers do not hear of the runs then.
     """
-    clock = asyncio.get_running_loop().time
     patience = Settings.read().pickup_seconds
-    under_way, logged = clock(), set[str]()
+    waited, logged = 0.0, set[str]()
     while True:
         states = await _read_states(runs.values())
         open_ = {scene: states[run] for scene, run in runs.items() if run in states and not _has_ended(states[run])}
@@ -122,8 +122,8 @@ async def _wait_for_runs(runs: Mapping[str, UUID]) -> list[str]:
         if not open_:
             return [scene for scene, run in runs.items() if _was_cancelled(states.get(run))]
         if any(map(_is_under_way, open_.values())):
-            under_way = clock()
-        elif clock() - under_way > patience:
+            waited = 0.0
+        elif waited > patience:
             get_run_logger().warning(
                 "no worker picked up scene %s in %.0f s, so this run makes it; more workers, or a higher limit of the "
                 "pool, would make it beside this one",
@@ -133,6 +133,7 @@ async def _wait_for_runs(runs: Mapping[str, UUID]) -> list[str]:
             await _cancel(runs[scene] for scene in open_)
             return [scene for scene, run in runs.items() if scene not in open_ and _was_cancelled(states.get(run))]
         await asyncio.sleep(_POLL_SECONDS)
+        waited += _POLL_SECONDS
 
 
 def _log_ends(runs: Mapping[str, UUID], states: Mapping[UUID, State[Any]], logged: set[str]) -> None:

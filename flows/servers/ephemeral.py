@@ -27,13 +27,12 @@ from types import MappingProxyType, ModuleType
 from typing import IO, Any
 
 from storyreel.flows.servers import kept as kept_servers
+from storyreel.flows.servers.garbage import collect_in_thread
 from storyreel.flows.servers.kept import Keeping
 from storyreel.flows.servers.local import LASTING_LEASES, Tell, free_port, pages_url, wait_until_ready
 from storyreel.flows.servers.packed_database import may_have_automations, provide_database
 
 _END_SECONDS = 10
-_COLLECT_AFTER = 50_000
-"""Objects after which the server's process looks for garbage. With Python's 700 its imports took a third longer."""
 
 FOR_ONE_RUN: Mapping[str, str] = MappingProxyType(
     {
@@ -161,8 +160,7 @@ def serving_application() -> tuple[Any, ModuleType]:
     gc.freeze()  # or `create_app` would look through all of it
     application = server.create_app(final=True)
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
-    gc.enable()
+    collect_in_thread()
     return application, uvicorn
 
 

@@ -87,15 +87,17 @@ async def seen(run: str, finals: int) -> Seen:
         while True:
             tasks = {task.name: task for task in await client.read_task_runs(flow_run_filter=this)}
             events = await _events(client, run)
-            if len(events) >= finals and all(task.state.is_final() for task in tasks.values()):
+            ends = Counter(task.state.name for task in tasks.values())
+            # Each by itself: the server gives at most 50 events at a time.
+            counted = {"Pending", "Running", "Completed", *ends}
+            states = Counter({name: len(await _events(client, run, f"prefect.task-run.{name}")) for name in counted})
+            are_final = all(task.state.is_final() for task in tasks.values())
+            if len(events) >= finals and are_final and all(states[name] >= number for name, number in ends.items()):
                 break
             assert asyncio.get_running_loop().time() < deadline, (len(events), list(tasks))
             await asyncio.sleep(next(pauses))
         lines = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])), limit=200)
         artifacts = {one.key: one for one in await client.read_artifacts(flow_run_filter=this)}
-        # Each by itself: the server gives at most 50 events at a time.
-        counted = ("Pending", "Running", "Completed")
-        states = Counter({name: len(await _events(client, run, f"prefect.task-run.{name}")) for name in counted})
         told = [line.message for line in lines]
         return Seen(await client.read_flow_run(run), tasks, artifacts, told, events, states=states)
 

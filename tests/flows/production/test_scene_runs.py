@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from prefect import State
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Completed, Scheduled
 
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan
@@ -53,3 +58,18 @@ async def test_a_server_that_does_not_answer_is_told_and_not_waited_for_without_
     with temporary_settings(nobody), pytest.raises(ServerAway, match="cannot be asked how the scenes are"):
         await scene_runs._read_states([uuid4()])
     assert sum("cannot be asked" in message for message in caplog.messages) == 1
+
+
+async def test_the_silence_of_a_server_is_no_sign_that_nobody_picks_a_scene_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, answers = uuid4(), iter([Scheduled(), Scheduled(), Completed()])
+
+    async def silent_and_then(runs: Iterable[UUID]) -> dict[UUID, State[Any]]:
+        await asyncio.sleep(0.4)
+        return dict.fromkeys(runs, next(answers))
+
+    monkeypatch.setenv("STORYREEL_PICKUP_SECONDS", "0.2")
+    monkeypatch.setattr(scene_runs, "_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(scene_runs, "_read_states", silent_and_then)
+    monkeypatch.setattr(scene_runs, "get_run_logger", lambda: logging.getLogger("run"))
+    assert await scene_runs._wait_for_runs({"1": scene}) == []
+    assert next(answers, None) is None, "it was waited for to its end"
