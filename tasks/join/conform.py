@@ -132,7 +132,7 @@ async def _make(
     edit = edit.within(source.frames_at(house.rate))
     is_changed = is_draft or grading is not None
     untouched = not is_changed and needs_no_encoding(source, edit, house) and accept in (None, source.signature)
-    picture, sound = folder / "picture.mp4", folder / "sound.s16"
+    picture, sound = folder / f"picture{house.suffix}", folder / "sound.s16"
     taken = opened(source)
     outputs: list[OutputStream] = []
     tables = folder / "tables"
@@ -255,7 +255,7 @@ async def _verify_picture(result: Probe, edit: EditPoints, house: HouseFormat) -
     missing = set(_ends(edit)) - await asyncio.to_thread(keyframes, result.path) if _ends(edit) else ()
     if missing:
         raise MediaError(
-            f"{house.encoder} has written no keyframe where a clip is cut, at frame {min(missing)}",
+            f"{house.encoder_used} has written no keyframe where a clip is cut, at frame {min(missing)}",
             hint=f"unset {ENCODER}",
             next="storyreel doctor",
         )

@@ -44,7 +44,7 @@ async def dissolve_clips(
     """
 
     async def make(folder: Path) -> DissolveClip:
-        picture = folder / "picture.mp4"
+        picture = folder / f"picture{house.suffix}"
         await run(_mix(outgoing, incoming, frames, house, picture), frames=frames)
         what = f"the dissolve from {outgoing.picture} to {incoming.picture}"
         hint = "delete these two files; the next render makes them again"

@@ -34,7 +34,7 @@ def below_draft_mark(
     x = (house.width - width) // 4 * 2
     parts = picture.filter_multi_output("split")
     mark = parts[1].filter("crop", width, height, x, y, exact=1)
-    return ffmpeg.filter([change(parts[0]), mark], "overlay", x, y)
+    return ffmpeg.filter([change(parts[0]), mark], "overlay", x, y, format=house.pixels_overlaid)
 
 
 def _size(house: HouseFormat) -> int:

@@ -102,6 +102,10 @@ def _stretches(
 ) -> Iterator[Stretch]:
     shift = part.at - part.first
     groups = [frame for frame in where.keyframes if part.first <= frame < part.last]
+    if len(groups) == part.last - part.first:
+        # Each frame is encoded for itself: a piece is as long as the same pictures lie on it.
+        edges = {edge - shift for each in overlays for edge in (each.start, each.end)}
+        groups = [frame for frame in groups if frame == part.first or frame in edges]
     for keyframe, last in zip(groups, [*groups[1:], part.last], strict=True):
         above = tuple(each for each in overlays if each.start < last + shift and each.end > keyframe + shift)
         if above:
@@ -148,7 +152,7 @@ async def lay_over(
     frames = stretch.last - stretch.first
 
     async def make(folder: Path) -> OverlaidClip:
-        picture = folder / "picture.mp4"
+        picture = folder / f"picture{house.suffix}"
         async with in_threads(_written(stretch.overlays)) as files:
             await run(_encoded(stretch, files, house, picture, is_draft=is_draft), frames=frames)
         what = f"{stretch.source.picture} with words over it"
@@ -222,7 +226,8 @@ def _laid_over(picture: FilterableStream, file: Path, seen: _Laid, house: HouseF
     before = max(0, *(seen.start - at + 1 for at, _ in filter(None, (seen.fade_in, seen.fade_out))), 0)
     origin = seen.start - before
     above = ffmpeg.input(str(file), framerate=str(house.rate.exact))
-    above = above.filter("scale", out_color_matrix="bt709", out_range="tv", flags=SMOOTH).filter("format", "yuva420p")
+    above = above.filter("scale", out_color_matrix="bt709", out_range="tv", flags=SMOOTH)
+    above = above.filter("format", house.pixels_with_alpha)
     above = above.filter("loop", loop=-1, size=1).filter("setpts", "N")
     if seen.fade_in:
         at, length = seen.fade_in
@@ -233,6 +238,6 @@ def _laid_over(picture: FilterableStream, file: Path, seen: _Laid, house: HouseF
     above = above.filter("trim", start_frame=before, end_frame=before + seen.end - seen.start)
     above = above.filter("setpts", f"N+{seen.start}")
     return ffmpeg.filter(
-        [picture, above], "overlay", seen.x, seen.y, eof_action="pass",
+        [picture, above], "overlay", seen.x, seen.y, eof_action="pass", format=house.pixels_overlaid,
         enable=f"between(n,{seen.start},{seen.end - 1})",
     )  # fmt: skip

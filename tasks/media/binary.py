@@ -18,6 +18,8 @@ OLDEST = (5, 1)
 """The oldest version that has all filters used here, and an `alimiter` that compensates its lookahead."""
 
 _ENCODERS = frozenset({"libx264", "aac", "pcm_s16le"})
+_MORE_ENCODERS = frozenset({"libx265", "libsvtav1", "libaom-av1", "prores_ks", "dnxhd"})
+"""Those that only some deliverables need."""
 _FILTERS = """
 adelay aevalsrc afade alimiter ametadata amix anullsrc apad aresample asetpts asplit atrim boxblur bwdif color
 colorchannelmixer concat crop drawtext ebur128 fade format fps hflip loop lut1d lut3d metadata overlay pad pan
@@ -34,6 +36,8 @@ class Binary:
     path: Path
     version: str
     """As it prints it: `n9.0.2-17-g2a571b6068-20260930`, `5.1.9-0+deb12u1`. Other versions write other bytes."""
+    encoders: frozenset[str] = frozenset()
+    """Those of picture that it has, of all that are used here."""
 
     @property
     def release(self) -> tuple[int, int]:
@@ -80,10 +84,11 @@ def _examine(path: str) -> tuple[Binary | None, str]:
     found = re.match(r"ffmpeg version (\S+)", _output(path, "-version"))
     if not found:
         return None, "a version: `-version` does not print one"
-    binary = Binary(Path(path).absolute(), found[1])
+    encoders = _listed(path, "-encoders")
+    binary = Binary(Path(path).absolute(), found[1], frozenset(encoders & (_MORE_ENCODERS | {"libx264"})))
     if binary.release < OLDEST:
         return binary, f"filters of ffmpeg 5.1: it is version {found[1]}"
-    missing = sorted(_ENCODERS - _listed(path, "-encoders")) + sorted(set(_FILTERS.split()) - _listed(path, "-filters"))
+    missing = sorted(_ENCODERS - encoders) + sorted(set(_FILTERS.split()) - _listed(path, "-filters"))
     return binary, ", ".join(missing)
 
 

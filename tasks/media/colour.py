@@ -41,7 +41,7 @@ _LINEAR_PART = 0.7
 SMOOTH = "bicubic+accurate_rnd+full_chroma_int"
 """Flags of `scale`."""
 
-Pixels = Literal["yuv420p", "rgb24", "gbrp16le"]
+Pixels = Literal["yuv420p", "yuv420p10le", "yuv422p", "yuv422p10le", "rgb24", "gbrp16le"]
 
 
 class Colour(Frozen):
@@ -125,10 +125,11 @@ def on_black(picture: FilterableStream, pix_fmt: str) -> FilterableStream:
 def scaled(
     picture: FilterableStream, colour: Colour, width: int, height: int, pixels: Pixels, *, flags: str = SMOOTH
 ) -> FilterableStream:
-    """A picture in a size and in the house's colours: `yuv420p` as BT.709 in limited range, or R'G'B'."""
+    """A picture in a size and in the house's colours: Y'CbCr as BT.709 in limited range, or R'G'B'."""
     levels = "pc" if colour.full_range else "tv"
+    is_yuv = pixels.startswith("yuv")
     if colour.needs_matrix_only:
-        out = {"out_color_matrix": "bt709", "out_range": "tv"} if pixels == "yuv420p" else {}
+        out = {"out_color_matrix": "bt709", "out_range": "tv"} if is_yuv else {}
         matrix = _MATRICES[colour.matrix]
         picture = picture.filter("scale", width, height, flags=flags, in_color_matrix=matrix, in_range=levels, **out)
         return picture.filter("format", pixels)
@@ -146,12 +147,12 @@ def scaled(
     if colour.dynamic_range:
         peak = _HDR_PEAK / _SDR_WHITE
         picture = picture.filter("tonemap", tonemap="mobius", param=_LINEAR_PART, desat=0, peak=peak)
-    if pixels == "yuv420p":
+    if is_yuv:
         return picture.filter("zscale", t="bt709", m="bt709", r="tv").filter("format", pixels)
     planes = "gbrp" if pixels == "rgb24" else pixels
     return picture.filter("zscale", t="bt709", m="gbr", r="pc").filter("format", planes).filter("format", pixels)
 
 
-def from_rgb(picture: FilterableStream) -> FilterableStream:
-    """A picture in R'G'B' of BT.709 as `yuv420p` in limited range."""
-    return picture.filter("scale", flags=SMOOTH, out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")
+def from_rgb(picture: FilterableStream, pixels: Pixels) -> FilterableStream:
+    """A picture in R'G'B' of BT.709 as Y'CbCr in limited range."""
+    return picture.filter("scale", flags=SMOOTH, out_color_matrix="bt709", out_range="tv").filter("format", pixels)

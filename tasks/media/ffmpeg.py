@@ -79,8 +79,12 @@ def command_line(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
 async def _execute(command: list[str], frames: int | None, seconds: Fraction | None, progress: Progress | None) -> str:
     # Its own process group, so that Ctrl-C in the terminal does not reach the child.
     group = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
+    # SVT-AV1 tells its settings among the errors if it is not told to be silent.
+    environment = os.environ | {"SVT_LOG": "1"}
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, **group)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment, **group
+        )
     except OSError as error:
         raise MediaError(f"{command[0]} does not start: {error}", next="storyreel doctor") from error
     try:

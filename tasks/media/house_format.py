@@ -21,8 +21,8 @@ from storyreel.specs.language.codecs import INTERMEDIATE, Codec, Quality
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
-from storyreel.tasks.media.colour import from_rgb, scaled
-from storyreel.tasks.media.encoders import X264, encoder_options
+from storyreel.tasks.media.colour import Pixels, from_rgb, scaled
+from storyreel.tasks.media.encoders import PIXELS, X264, encoder_of, encoder_options
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.orientation import UPRIGHT
 from storyreel.tasks.media.probe import Probe, signature
@@ -77,6 +77,34 @@ class HouseFormat(Frozen):
         return self.model_dump(mode="json", exclude_defaults=True) | {"encoder": self.encoder}
 
     @property
+    def encoder_used(self) -> str:
+        """ffmpeg's name of the encoder. Raises MediaError if the ffmpeg of this machine has none for the codec.
+
+        Of hardware only in the encoding of a film: at other qualities it was not tried.
+        """
+        return self.encoder if self._is_usual else encoder_of(self.codec, find_ffmpeg())
+
+    @property
+    def pixels(self) -> Pixels:
+        """The pixel format in which pictures are encoded."""
+        return PIXELS[self.codec]
+
+    @property
+    def pixels_overlaid(self) -> str:
+        """The same for ffmpeg's filter `overlay`, which makes 8-bit 4:2:0 of all if it is not told."""
+        return {"yuv420p": "yuv420", "yuv422p": "yuv422"}.get(self.pixels, self.pixels.removesuffix("le"))
+
+    @property
+    def pixels_with_alpha(self) -> str:
+        """The same with transparency."""
+        return self.pixels.replace("yuv", "yuva")
+
+    @property
+    def _is_usual(self) -> bool:
+        """Whether the encoding is that of a film."""
+        return (self.codec, self.quality, self.bit_rate) == ("h264", "high", None)
+
+    @property
     def suffix(self) -> str:
         """Of the name of a film in this format: `.mp4`, or `.mov`."""
         return ".mov" if self.codec in INTERMEDIATE else ".mp4"
@@ -108,7 +136,7 @@ class HouseFormat(Frozen):
         if they are output options (measured).
         """
         return {
-            **encoder_options(self.encoder, self.level),
+            **encoder_options(self.encoder_used, self.level, self.quality, self.bit_rate),
             "r": str(self.rate.exact),
             "video_track_timescale": self.timescale,
             "fflags": "+bitexact",
@@ -123,16 +151,16 @@ class HouseFormat(Frozen):
 
         The signature stays: it has the `crf` in it, so the rate is lowered by a zone (x264 in ffmpeg 9.0.2; 48.7 dB).
         """
-        options = self.model_copy(update={"encoder": X264}).picture_options()
+        options = HouseFormat(width=self.width, height=self.height, rate=self.rate).picture_options()
         return {**options, "preset": "superfast", "x264-params": f"{options['x264-params']}:zones=0,9999999,b=0.7"}
 
     def tagged(self, picture: FilterableStream) -> FilterableStream:
-        """The end of every filter chain: 8-bit 4:2:0, square pixels, tagged as bt709 in limited range.
+        """The end of every filter chain: the codec's pixel format, square pixels, tagged as bt709 in limited range.
 
         Colours are not converted: the input must have the house's size and be bt709 already.
         """
         return (
-            picture.filter("format", "yuv420p")
+            picture.filter("format", self.pixels)
             .filter("setsar", 1)
             .filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
         )
@@ -145,22 +173,26 @@ class HouseFormat(Frozen):
         width, height = self._inner(source.shown_ratio)
         picture = picture.filter("fps", str(self.rate.exact), **({"start_time": 0} if source.late else {}))
         if grade:
-            picture = from_rgb(grade(scaled(picture, source.colour, width, height, "gbrp16le")))
+            picture = from_rgb(grade(scaled(picture, source.colour, width, height, "gbrp16le")), self.pixels)
         else:
-            picture = scaled(picture, source.colour, width, height, "yuv420p")
+            picture = scaled(picture, source.colour, width, height, self.pixels)
         picture = self.tagged(picture)
         if (width, height) != (self.width, self.height):
             picture = picture.filter("pad", self.width, self.height, "(ow-iw)/2", "(oh-ih)/2", "black")
         return picture
 
     def matches(self, source: Probe) -> bool:
-        """Whether a clip needs no conversion: size, rate, pixel format and colours are those of the house."""
+        """Whether a clip needs no conversion: size, rate, pixel format and colours are those of the house.
+
+        Only in the encoding of a film, which says nothing of how many bits it takes.
+        """
         return (
-            (source.width, source.height, source.orientation) == (self.width, self.height, UPRIGHT)
+            self._is_usual
+            and (source.width, source.height, source.orientation) == (self.width, self.height, UPRIGHT)
             and source.sar == 1
             and source.rate == self.rate.exact
             and source.steady
-            and source.pix_fmt == "yuv420p"
+            and source.pix_fmt == self.pixels
             and source.colour.is_house
             and not source.interlaced
         )
@@ -184,17 +216,18 @@ async def house_signature(house: HouseFormat) -> str:
 def _signature_of(house: HouseFormat, binary: Binary) -> str:
     source = ffmpeg.input(f"color=black:s={house.width}x{house.height}:r={house.rate.exact}", f="lavfi")
     with tempfile.TemporaryDirectory(prefix="storyreel-") as folder:
-        sample = Path(folder) / "sample.mp4"
+        sample = Path(folder) / f"sample{house.suffix}"
         output = ffmpeg.output(house.tagged(source), str(sample), **house.picture_options(), **{"frames:v": 3})
         try:
-            ffmpeg.run(output, cmd=str(binary.path), quiet=True)
+            ffmpeg.run(output.global_args("-v", "error"), cmd=str(binary.path), quiet=True)
         except ffmpeg.Error as error:
             lines = error.stderr.decode(errors="replace").strip().splitlines()
-            with_it = f" with {house.encoder}, which {ENCODER} names" if house.encoder != X264 else ""
+            is_named = house.encoder_used == house.encoder != X264
+            with_it = f" with {house.encoder}, which {ENCODER} names" if is_named else f" as {house.codec}"
             raise MediaError(
                 f"{binary.path} cannot encode {house.width}×{house.height}{with_it}: "
                 f"{lines[0] if lines else 'no output'}",
-                hint=f"unset {ENCODER}" if with_it else "",
+                hint=f"unset {ENCODER}" if is_named else "",
                 next="storyreel doctor",
             ) from error
         return signature(sample)
