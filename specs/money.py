@@ -87,6 +87,17 @@ def single_total(totals: tuple[Money, ...], unpriced: int) -> dict[str, Any] | N
     return total.model_dump(mode="json")
 
 
+def sums_as_json(prices: Iterable[Money | None]) -> dict[str, Any]:
+    """Their sums for programs; `total` is null if a price is unknown or there are several currencies."""
+    every = list(prices)
+    totals, unpriced = sums(price for price in every if price), every.count(None)
+    return {
+        "total": single_total(totals, unpriced),
+        "totals": [money.model_dump(mode="json") for money in totals],
+        "unpriced": unpriced,
+    }
+
+
 def _currency(name: str, amount: str) -> str:
     if known := _SYMBOLS.get(name):
         return known

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyreel.flows.commands.screen.completion import complete_selection, complete_slate
+from storyreel.flows.commands.screen.completion import (
+    complete_deliverable,
+    complete_selection,
+    complete_slate,
+)
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.secrets import hidden
 
@@ -78,6 +82,16 @@ Budget = Annotated[
 Draft = Annotated[
     bool, typer.Option("--draft", help="The storyboard's `draft` instead of the film: other takes, at their own price.")
 ]
+Deliverables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--deliverable",
+        metavar="NAME",
+        help="Make the film and only this deliverable of it, or `none`. Repeatable; without it all are made that cost "
+        "nothing.",
+        autocompletion=complete_deliverable,
+    ),
+]
 Out = Annotated[
     str | None,
     typer.Option(
@@ -97,6 +111,7 @@ def request_of(
     *,
     draft: bool = False,
     stills: bool = False,
+    deliverables: list[str] | None = None,
 ) -> RunRequest:
     """The run that the command line asks for. Raises typer.BadParameter."""
     from storyreel.flows.planning.run_request import RunRequest
@@ -110,14 +125,17 @@ def request_of(
         budget=_money(budget) if budget else None,
         out=out,
         draft=draft,
+        deliverables=tuple(deliverables or ()),
     )
 
 
 def plan_of(request: RunRequest) -> BudgetedPlan:
     """Plan a run, and check the budget.
 
-    Raises StoryboardError, BucketError, and typer.BadParameter for a selection that names no shot.
+    Raises StoryboardError, BucketError, and typer.BadParameter for a selection that names no shot, and for a
+    deliverable that the film does not have.
     """
+    from storyreel.flows.planning.finishing.deliverables import UnknownDeliverable
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.planning.selection import NothingSelected
 
@@ -125,6 +143,8 @@ def plan_of(request: RunRequest) -> BudgetedPlan:
         return Planner.of(request).plan_within_budget()
     except NothingSelected as error:
         raise typer.BadParameter(f"--select: {error}") from error
+    except UnknownDeliverable as error:
+        raise typer.BadParameter(f"--deliverable: {error}") from error
 
 
 def parse_vars(sets: list[str] | None) -> dict[str, str]:

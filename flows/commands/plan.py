@@ -61,13 +61,16 @@ def plan(
     budget: options.Budget = None,
     draft: options.Draft = False,
     stills: options.Stills = False,
+    deliverables: options.Deliverables = None,
     into: Annotated[
         Path | None, typer.Option("-o", "--save", metavar="FILE", help="Save the plan, for `render --plan FILE`.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a render would make and buy, why, and at what price. Makes and buys nothing."""
-    request = options.request_of(storyboard, provider, sets, select, budget, draft=draft, stills=stills)
+    request = options.request_of(
+        storyboard, provider, sets, select, budget, draft=draft, stills=stills, deliverables=deliverables
+    )
     budgeted = options.plan_of(request)
     if into:
         from storyreel.flows.planning.saved import save_plan

@@ -21,6 +21,7 @@ def render(
     budget: options.Budget = None,
     draft: options.Draft = False,
     stills: options.Stills = False,
+    deliverables: options.Deliverables = None,
     saved: Annotated[
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Carry out this saved plan, or stop if the film has changed."),
@@ -32,8 +33,8 @@ def render(
     """Make the film. Shows the plan and asks before it buys anything."""
     if (storyboard is None) == (saved is None):
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
-    if saved and (provider or sets or select or draft or stills):
-        fixed = "--provider, --set, --select, --stills and --draft"
+    if saved and (provider or sets or select or draft or stills or deliverables):
+        fixed = "--provider, --set, --select, --stills, --deliverable and --draft"
         raise typer.BadParameter(f"a plan fixes {fixed}; leave them out with --plan")
     from storyreel.flows.servers.choose import run_server
 
@@ -48,7 +49,9 @@ def render(
         progress = Terminal(stderr=True)
         # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
         if storyboard:
-            request = options.request_of(storyboard, provider, sets, select, budget, out, draft=draft, stills=stills)
+            request = options.request_of(
+                storyboard, provider, sets, select, budget, out, draft=draft, stills=stills, deliverables=deliverables
+            )
             budgeted = options.plan_of(request)
         else:
             request, budgeted = load_agreed(cast("Path", saved), budget, out)

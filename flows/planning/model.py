@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
 from storyreel.flows.planning.candidate import Candidate, TakeState
+from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
 from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.money import Money, single_total, sums
+from storyreel.specs.money import Money, sums, sums_as_json
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.ledger.purchase import Verdict, Word
 from storyreel.tasks.media.grading.grade import Grading
@@ -213,6 +214,7 @@ class Plan(Trusted):
     """The sound of the whole film besides its clips, and how loud it is."""
     takes: tuple[PlannedTake, ...]
     """In the order of the film, the takes of a shot together."""
+    deliverables: tuple[PlannedDeliverable, ...] = ()
     narration: str = ""
     """The sound over the picture, and when it is heard: a change of it changes the film and none of its takes."""
     heard: Mapping[str, Attachment] = MappingProxyType({})
@@ -338,6 +340,7 @@ class Plan(Trusted):
             "expected_seconds": self.expected_seconds,
             "longest_chain": self.longest_chain,
             "warnings": list(self.warnings),
+            **({"deliverables": [each.as_json() for each in self.deliverables]} if self.deliverables else {}),
             **({self._other_name: self.other.sums_as_json()} if self.other else {}),
         }
 
@@ -345,9 +348,9 @@ class Plan(Trusted):
         """Its purchases, those of pictures and of speech among them, and those that wait, for `plan --json`."""
         pictures = [take for take in self.bought if take.is_picture]
         speech = [take for take in self.bought if take.kind == "speech"]
-        apart = {"pictures": _sums_as_json(pictures)} if self.pictures else {}
-        apart |= {"speech": _sums_as_json(speech)} if self.speech else {}
-        return _sums_as_json(self.bought) | apart | ({"waiting": _sums_as_json(self.waiting)} if apart else {})
+        apart = {"pictures": _sums(pictures)} if self.pictures else {}
+        apart |= {"speech": _sums(speech)} if self.speech else {}
+        return _sums(self.bought) | apart | ({"waiting": _sums(self.waiting)} if apart else {})
 
     @cached_property
     def beside(self) -> Mapping[tuple[str, int], PlannedTake]:
@@ -366,6 +369,10 @@ class Plan(Trusted):
         names = ("provider", "model", "state", "price", "key", "review")
         form = other.as_json() if other else {}
         return {self._other_name: {name: form[name] for name in names} if form else None}
+
+
+def _sums(takes: Iterable[PlannedTake]) -> dict[str, Any]:
+    return sums_as_json(take.price for take in takes)
 
 
 def _each_once(takes: Iterable[PlannedTake]) -> tuple[PlannedTake, ...]:
@@ -387,13 +394,3 @@ def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
     for take in takes:
         shots.setdefault(take.shot, []).append(take)
     return shots
-
-
-def _sums_as_json(takes: Sequence[PlannedTake]) -> dict[str, Any]:
-    """Their prices; `total` is null if one is unknown or there are several currencies."""
-    totals, unpriced = sums(take.price for take in takes if take.price), sum(take.price is None for take in takes)
-    return {
-        "total": single_total(totals, unpriced),
-        "totals": [money.model_dump(mode="json") for money in totals],
-        "unpriced": unpriced,
-    }

@@ -7,6 +7,7 @@ from functools import partial
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
+from storyreel.flows.planning.finishing.deliverables import planned_deliverables
 from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -31,29 +32,32 @@ def make_plan(
     prices: PriceList | None = None,
     *,
     draft: bool = False,
+    deliverables: Sequence[str] = (),
 ) -> Plan:
     """Plan a film, or its `draft`.
 
     `provider` replaces every shot's own services. Shots that are neither selected nor made yet are drawn as animatics.
     `prices` defaults to the shipped ones. If the film has a draft, the plan of the one has that of the `other` beside
-    it. Raises StoryboardError with all problems, and NothingSelected.
+    it. Of `deliverables` those that are named are made, all if none is. Raises StoryboardError with all problems,
+    NothingSelected, and UnknownDeliverable.
     """
     prices = prices or PriceList.read({})
     of_film = TakeBuilder(film, history, prices, spoken=plan_speech(film, history, prices, provider))
     if draft:
         of_draft = _of_draft(film, history, prices, of_film, provider)
-        plan = _plan(of_draft, of_draft.takes(provider), selection)
+        plan = _plan(of_draft, of_draft.takes(provider), selection, deliverables=deliverables)
         return beside_film(plan, _plan(of_film, of_film.takes(None)), film)
     takes = of_film.takes(provider)
     if film.draft is None:
-        return _plan(of_film, takes, selection)
+        return _plan(of_film, takes, selection, deliverables=deliverables)
     drafted: Plan | StoryboardError
     try:
         of_draft = _of_draft(film, history, prices, of_film)
         drafted = _plan(of_draft, of_draft.takes(None))
     except StoryboardError as problem:
         drafted = problem
-    plan = _plan(of_film, takes, selection, partial(worth_their_final, takes, drafted))
+    approved = partial(worth_their_final, takes, drafted)
+    plan = _plan(of_film, takes, selection, approved, deliverables)
     return beside_draft(plan, drafted, film.where().file)
 
 
@@ -70,6 +74,7 @@ def _plan(
     takes: Sequence[PlannedTake],
     selection: Sequence[str] = (),
     approved: Callable[[], Selected] | None = None,
+    deliverables: Sequence[str] = (),
 ) -> Plan:
     """The plan of these takes or a selection of them; `approved` as for `select_takes`. Raises NothingSelected."""
     film, history = builder.film, builder.history
@@ -86,6 +91,7 @@ def _plan(
         lettering=lettering_facts(film),
         sound=PlannedSound.of(film),
         takes=tuple(builder.in_order(takes)),
+        deliverables=planned_deliverables(film, builder.cut, deliverables),
         heard=builder.spoken.heard,
         narration=builder.spoken.narration(film, builder.cut),
         longest_chain=max(chains.values()),

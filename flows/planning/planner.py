@@ -33,6 +33,8 @@ class Planner:
     limits: tuple[Limit, ...] = ()
     draft: bool = False
     """Whether its plans are of the film's draft."""
+    deliverables: tuple[str, ...] = ()
+    """The names of those that are made; all if there are none."""
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class Planner:
             selection=request.selection,
             limits=limits_of(film.budget, request.budget),
             draft=request.draft,
+            deliverables=request.deliverables,
         )
 
     @property
@@ -69,11 +72,17 @@ class Planner:
         return named(self.film.title, is_draft=self.draft)
 
     def plan(self, history: History | None = None) -> Plan:
-        """Plan the film by the present ledger, or by this history. Raises StoryboardError and NothingSelected."""
+        """Plan the film by the present ledger, or by this history.
+
+        Raises StoryboardError, NothingSelected and UnknownDeliverable.
+        """
         if history is None:
             with open_history(self.home) as present:
                 return self.plan(present)
-        return make_plan(self.film, history, self.provider, self.selection, self.prices, draft=self.draft)
+        return make_plan(
+            self.film, history, self.provider, self.selection, self.prices,
+            draft=self.draft, deliverables=self.deliverables,
+        )  # fmt: skip
 
     def plan_within_budget(self, run: str = "") -> BudgetedPlan:
         """The plan, and whether it fits the budget; `run` is the id of the flow run that buys. Raises as `plan`."""

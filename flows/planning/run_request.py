@@ -28,6 +28,8 @@ class RunRequest(Frozen):
     out: Path | str | None = None
     draft: bool = False
     """Whether the draft of the film is made instead of it."""
+    deliverables: tuple[str, ...] = ()
+    """The names of the deliverables to make, `none` for none; all when empty."""
 
     def check_recordable(self) -> None:
         """Return if Prefect can record the run: its parameters are UTF-8. Raises NotAllowed."""
@@ -46,6 +48,8 @@ class RunRequest(Frozen):
         for key, value in self.vars.items():
             parts += ["--set", f"{key}={value}"]
         parts += ["--select", ",".join(self.selection)] if self.selection and "--select" not in more else []
+        for each in self.deliverables if name in ("render", "plan") else ():
+            parts += ["--deliverable", each]
         parts += ["--budget", self.budget.exactly] if self.budget and name == "render" else []
         parts += ["--out", str(self.out)] if self.out and name == "render" else []
         return shlex.join([*parts, *more])

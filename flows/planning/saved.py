@@ -71,6 +71,8 @@ class SavedPlan(Frozen):
     """Values that replace those of the storyboard's `vars`."""
     selection: tuple[str, ...]
     draft: bool = False
+    deliverables: tuple[str, ...] = ()
+    """The names of those that are made; all if there are none."""
     takes: tuple[SavedTake, ...]
     cut: tuple[tuple[str, int, int, int], ...]
     """For each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""
@@ -91,6 +93,7 @@ def save_plan(plan: Plan, into: Path, request: RunRequest) -> None:
         words=request.vars,
         selection=request.selection,
         draft=request.draft,
+        deliverables=request.deliverables,
         takes=tuple(map(_saved, plan.takes)),
         cut=_cut(plan),
         film=_film(plan),
@@ -186,6 +189,7 @@ def _film(plan: Plan) -> dict[str, str]:
         "narration": plan.narration,
         "grade": ", ".join(dict.fromkeys(grades)),
         "words over the picture": plan.lettering,
+        "deliverables": ", ".join(each.facts for each in plan.deliverables),
     } | sounds
     return film | {name: facts for name, facts in added.items() if facts}
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from storyreel.flows.planning.finishing.deliverables import in_words
 from storyreel.specs.language.slates import is_line
 from storyreel.specs.money import sums
 from storyreel.specs.problems.phrases import counted, listed
@@ -32,7 +33,8 @@ def summarize(plan: Plan) -> str:
         parts.append(f"{counted(len(plan.speech), 'line')}: {_states(plan.speech)}")
     if plan.pictures:
         parts.append(f"{counted(len(plan.pictures), 'picture')}: {_states(plan.pictures)}")
-    return "; ".join([*parts, f"{counted(len(plan.clips), 'take')}: {_states(plan.clips)}"])
+    parts.append(f"{counted(len(plan.clips), 'take')}: {_states(plan.clips)}")
+    return "; ".join([*parts, *filter(None, (in_words(plan.deliverables),))])
 
 
 def _states(takes: Sequence[PlannedTake]) -> str:

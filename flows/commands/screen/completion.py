@@ -35,6 +35,12 @@ def complete_selection(context: typer.Context, incomplete: str) -> list[str]:
     return [f"{before}{comma}{term}" for term in _beginning(last, selectable(film) if film else ())]
 
 
+def complete_deliverable(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of the film's deliverables that begin so, and `none`."""
+    film = _film(context)
+    return _beginning(incomplete, [*(each.name for each in film.deliverables), "none"] if film else ())
+
+
 def _beginning(incomplete: str, words: Iterable[str]) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 

@@ -119,7 +119,7 @@ def load_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunReq
     saved = load_plan(file)
     place, selection = saved.storyboard_of(file), list(saved.selection)
     agreed = request_of(place, saved.provider, None, selection, budget, out, draft=saved.draft)
-    request = agreed.model_copy(update={"vars": saved.words})
+    request = agreed.model_copy(update={"vars": saved.words, "deliverables": saved.deliverables})
     budgeted = plan_of(request)
     if changed := differences(saved, budgeted.plan):
         lines = "\n  ".join(changed)

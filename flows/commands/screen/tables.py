@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.text import Text
 
+from storyreel.flows.commands.screen.deliverables import print_deliverables
 from storyreel.flows.planning.drafts import SIMILAR, approved_drafts
 from storyreel.flows.planning.selection import OF_APPROVED_DRAFTS
 from storyreel.flows.planning.summary import amounts_of, reason_of, summarize, summarize_purchases
@@ -49,6 +50,7 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
             rows.append(Row([_scene_cell(column, scene, takes, plan) for column in columns], is_last=True))
     heads = [Column(column.name, column.justify, is_text=column.name == "why") for column in columns]
     print_rows(console, heads, rows, plan.name)
+    print_deliverables(console, plan)
     left_out = [f"{column.name} {value}" for column in every
                 if column not in columns and (value := column.text(plan.takes[0]))]  # fmt: skip
     for line in _notes(budgeted, left_out):

@@ -1,0 +1,28 @@
+"""Prints the deliverables of a planned film and of a finished one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows
+from storyreel.specs.problems.phrases import counted
+
+if TYPE_CHECKING:
+    from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
+    from storyreel.flows.planning.model import Plan
+
+_COLUMNS = (Column("deliverable"), Column("picture"), Column("codec"), Column("made from", is_text=True))
+
+
+def print_deliverables(console: Terminal, plan: Plan) -> None:
+    """Print a row for each deliverable of a film; nothing for a film without any."""
+    if plan.deliverables:
+        rows = [Row([each.name, each.picture, each.encoding, _made_from(plan, each)]) for each in plan.deliverables]
+        print_rows(console, _COLUMNS, rows)
+
+
+def _made_from(plan: Plan, deliverable: PlannedDeliverable) -> str:
+    """What a deliverable is made from; of one that is left out, how to make it."""
+    if not deliverable.is_made:
+        return f"not made by this run; `--deliverable {deliverable.name}` makes it"
+    return f"the takes of the film: {counted(len(plan.cut.events), 'shot')}"

@@ -1,0 +1,109 @@
+"""The deliverables of a planned film: their sizes and cuts, and which of them a run makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from storyreel.specs.cut import Cut
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.frozen import Trusted
+from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.problems.phrases import counted, listed, shown, suggestion
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.validation.deliverables import rate_problems
+
+NO_DELIVERABLE = "none"
+"""The name that stands for no deliverable at all."""
+
+
+class UnknownDeliverable(StoryreelError):
+    """The film has no deliverable of a name."""
+
+
+class PlannedDeliverable(Trusted):
+    """A deliverable of a film as it is planned."""
+
+    written: Deliverable
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    cut: Cut
+    """That of the film at its rate."""
+    is_made: bool = True
+    """Whether the run makes it."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.written.name
+
+    @property
+    def picture(self) -> str:
+        """Its size and rate: `1080×1920, 25 fps`."""
+        width, height = self.size
+        return f"{width}×{height}, {self.cut.rate} fps"
+
+    @property
+    def encoding(self) -> str:
+        """Its codec, and what is written of its quality: `h265, 8 Mbit/s`."""
+        return ", ".join(filter(None, (self.written.codec, self.written.quality, self.written.bit_rate)))
+
+    @property
+    def facts(self) -> str:
+        """All that is written of it, for saved plans."""
+        return self.written.model_dump_json(exclude_defaults=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of `plan --json`."""
+        width, height = self.size
+        return {
+            "name": self.name,
+            "width": width,
+            "height": height,
+            "fps": str(self.cut.rate),
+            "frames": self.cut.frames,
+            "codec": self.written.codec,
+            "made": self.is_made,
+        }
+
+
+def planned_deliverables(film: Storyboard, cut: Cut, named: Sequence[str] = ()) -> tuple[PlannedDeliverable, ...]:
+    """The deliverables of a film. Those that are `named` are made; all of them if none is.
+
+    Raises StoryboardError if a shot has no frame in one of them, and UnknownDeliverable.
+    """
+    check_names(film, named)
+    if problems := list(rate_problems(film, cut)):
+        raise StoryboardError(problems)
+    return tuple(
+        PlannedDeliverable(
+            written=written,
+            size=written.size(film.format),
+            cut=cut.at_rate(written.rate(film.format)),
+            is_made=not named or written.name in named,
+        )
+        for written in film.deliverables
+    )
+
+
+def check_names(film: Storyboard, named: Sequence[str]) -> None:
+    """Return if a film has all deliverables that are named. Raises UnknownDeliverable."""
+    known = [written.name for written in film.deliverables]
+    for name in named:
+        if name != NO_DELIVERABLE and name not in known:
+            there_are = f"{there(len(known))} {listed(known, 'and')}" if known else "write it under `deliverables`"
+            hint = suggestion(name, known, there_are)
+            raise UnknownDeliverable(f"the film has no deliverable `{shown(name)}`", hint=hint)
+
+
+def there(number: int) -> str:
+    """`there is`, `there are`."""
+    return "there is" if number == 1 else "there are"
+
+
+def in_words(deliverables: Sequence[PlannedDeliverable]) -> str:
+    """`2 deliverables`, `1 of 2 deliverables`; empty for none."""
+    made = sum(each.is_made for each in deliverables)
+    count = counted(len(deliverables), "deliverable")
+    return (count if made == len(deliverables) else f"{made} of {count}") if deliverables else ""
