@@ -33,11 +33,12 @@ from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
 from storyreel.flows.production.ceiling import ceiling_of_run
+from storyreel.flows.production.deliverables.make import make_deliverables
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
-from storyreel.flows.production.outcomes import ClipsToBuy, Failure, ShotsFailed, not_stopped_by
+from storyreel.flows.production.outcomes import ClipsToBuy, DeliverablesFailed, Failure, ShotsFailed, not_stopped_by
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.shutdown import orderly_shutdown
@@ -97,6 +98,7 @@ async def render_storyboard(
     agreed: list[str] | None = None,
     buy: bool = False,
     draft: bool = False,
+    deliverables: list[str] | None = None,
 ) -> Rendering:
     """Make a film from a storyboard: the sequence, and a report on it.
 
@@ -118,12 +120,15 @@ async def render_storyboard(
         buy: For calls from Python, which buy nothing without a budget unless this is true. A deployed run was agreed to
             when it was deployed.
         draft: Make the storyboard's draft instead of the film, in the folder `draft` of the film's.
+        deliverables: The deliverables to make beside the film, by their names, or `none`. Without it, all that cost
+            nothing.
 
-    Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, NothingSelected, BudgetExceeded,
-    NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed, ReviewNeeded and ClipsToBuy after
-    all else is finished; DiskError and BucketError also if the film cannot be delivered in the end. A deployed run is
-    suspended with a form instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A
-    subflow is not suspended, even if its parent is deployed.
+    Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, NothingSelected, UnknownDeliverable,
+    BudgetExceeded, NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed, ReviewNeeded and
+    ClipsToBuy after all else is finished; DeliverablesFailed when the film itself is delivered; DiskError and
+    BucketError also if the film cannot be delivered in the end. A deployed run is suspended with a form instead of
+    BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A subflow is not suspended, even if
+    its parent is deployed.
     """
     make_logs_legible()
     home = Home.of()
@@ -135,6 +140,7 @@ async def render_storyboard(
         budget=parse_money(budget) if budget else None,
         out=out,
         draft=draft,
+        deliverables=tuple(deliverables or ()),
     )
     # Whoever fills in a form must not choose among the files of this host.
     own = await own_parameters()
@@ -198,7 +204,7 @@ async def render_storyboard(
         needed.next = await then_again(request.model_copy(update={"selection": ()}).command("review"))
         await approval.ask_to_review(needed)
         raise
-    except ClipsToBuy as waiting:
+    except (ClipsToBuy, DeliverablesFailed) as waiting:
         waiting.next = await then_again(request.command())
         raise
     except (BudgetExceeded, ShotsFailed) as excess:
@@ -278,6 +284,8 @@ async def _carry_out(
                 raise ClipsToBuy(plan.waiting)
             finisher = FilmFinisher(planner.film, plan, takes, parts, delivery, subtitles)
             await asyncio.to_thread(delivery.claim)
+            names = [deliverable.name for deliverable in planner.film.deliverables]
+            await asyncio.to_thread(delivery.remove_deliverables, names)
             sequence = await finisher.join(studio)
             rendering = await finisher.write_report(sequence, origin, studio, run)
             shortfall = rendering.level.shortfall if rendering.level else ""
@@ -295,6 +303,12 @@ async def _carry_out(
             )
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
+            made, failed = await make_deliverables(planner.film, plan, takes, parts, delivery, subtitles, studio)
+            if made:
+                rendering = await finisher.add_deliverables(rendering, made)
+                await observer.publish_deliverables(rendering)
+            if failed:
+                raise DeliverablesFailed(rendering.sequence, failed, len(made) + len(failed))
             return rendering
 
 

@@ -22,7 +22,7 @@ from storyreel.tasks.progress import Progress
 from storyreel.tasks.studio import Studio
 
 
-@task(name="assemble", task_run_name="assemble")
+@task(name="assemble")
 async def assemble_task(cut: Any, clips: Any, dissolves: Any, house: Any, out: Path, **options: Any) -> FilmFile:
     """Prefect task around `assemble_film`. It runs each time: the film is written to a folder of the user."""
     return await assemble_film(cut, clips, dissolves, house, out, **options)
@@ -42,9 +42,10 @@ async def assemble(
     texts: Sequence[TextTrack],
     studio: Studio,
     progress: Progress,
+    name: str = "assemble",
 ) -> FilmFile:
-    """Run `assemble_task`, with the results of other tasks unquoted. Raises MediaError."""
-    return await assemble_task(
+    """Run `assemble_task` under a name, with the results of other tasks unquoted. Raises MediaError."""
+    return await assemble_task.with_options(task_run_name=name)(
         quote(cut),
         clips,
         dissolves,

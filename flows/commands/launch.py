@@ -140,6 +140,7 @@ async def _flow(request: RunRequest, plan: Plan, console: Terminal) -> Rendering
                     str(request.out) if request.out else None,
                     agreed=agreed_keys(plan),
                     draft=request.draft,
+                    deliverables=list(request.deliverables) or None,
                 )
             )
             made = "; the film itself is complete"

@@ -104,6 +104,24 @@ class RunObserver:
                 if play := rendering.play or (str(rendering.sequence) if board.is_url(str(rendering.sequence)) else ""):
                     await self._artifacts.link("film", play, "the sequence")
 
+    async def publish_deliverables(self, rendering: Rendering) -> None:
+        """Publish the deliverables of a finished film as a table."""
+        rows = [
+            {
+                "deliverable": each.name,
+                "file": str(each.file),
+                "picture": f"{each.width}×{each.height}, {each.fps} fps",
+                "codec": each.codec,
+                "frames": each.frames,
+                "loudness": each.level.in_words if each.level else "",
+            }
+            for each in rendering.deliverables
+        ]
+        await current_server().wait()
+        with suppress(TimeoutError):
+            async with current_server().while_answering(), asyncio.timeout(_FINAL_SECONDS):
+                await self._artifacts.table("deliverables", rows, "the deliverables of the film")
+
     def _finish_row(self, row: board.Row, take: PlannedTake) -> board.Row:
         made = self._takes.finished_take(take)
         if made is None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.production.film_folder import MANIFEST, FilmSource, check_folder, film_folder, subtitle_files
+from storyreel.flows.production.film_folder import (
+    MANIFEST,
+    FilmSource,
+    check_folder,
+    deliverable_files,
+    film_folder,
+    subtitle_files,
+)
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import HOME
@@ -56,13 +63,30 @@ class Delivery:
         """Copy all files to the bucket, the sequence first, and last the manifest. Raises BucketError."""
         if not self._bucket:
             return
-        files = {file.name: file for file in self.folder.iterdir() if not file.name.startswith(".")}
+        files = {file.name: file for file in self.folder.iterdir() if file.is_file() and not file.name.startswith(".")}
         before = subtitle_files(self._bucket.url)
         for name in sorted(files, key=lambda name: (name != _FIRST, name == _LAST, name)):
             self._bucket.put(files[name], name)
         for name in {*_OPTIONAL, *before}:
             if name not in files:
                 self._bucket.remove(name)
+
+    def deliver_files(self, names: Iterable[str]) -> None:
+        """Copy these files, named within the folder, to the bucket. Raises BucketError."""
+        for name in names if self._bucket else ():
+            assert self._bucket
+            self._bucket.put(self.folder / name, name)
+
+    def remove_deliverables(self, kept: Iterable[str]) -> None:
+        """Remove the deliverables of the film there that are none of it any more; called before its manifest is
+        replaced. Raises BucketError."""
+        earlier = deliverable_files(self._bucket.url if self._bucket else self.folder)
+        for name in earlier.keys() - set(kept):
+            for file in earlier[name]:
+                if self._bucket:
+                    self._bucket.remove(file)
+                else:
+                    (self.folder / file).unlink(missing_ok=True)
 
 
 def try_destination(out: str | Path | None, source: FilmSource, plan: Plan, home: Home) -> str | Path:

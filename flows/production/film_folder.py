@@ -17,6 +17,9 @@ from storyreel.tasks.storage.bucket import Bucket, without_password
 
 MANIFEST = "manifest.json"
 _SUBTITLES = re.compile(r"sequence\.[A-Za-z0-9-]+\.(srt|vtt)")
+DELIVERABLES = "deliverables"
+"""The folder of the deliverables in that of the film."""
+_DELIVERABLE = re.compile(rf"{DELIVERABLES}/[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9-]+)?\.(mp4|mov|srt|vtt)")
 _LARGEST_MANIFEST = 64 << 20
 """Bytes."""
 
@@ -127,6 +130,20 @@ def subtitle_files(folder: Path | str) -> list[str]:
         return [name for name in names if _SUBTITLES.fullmatch(name)]
     except (ValueError, KeyError, AttributeError, TypeError):
         return []
+
+
+def deliverable_files(folder: Path | str) -> dict[str, list[str]]:
+    """The files of the deliverables that the manifest of the film in a folder lists, by their names. Raises
+    BucketError."""
+    try:
+        told: Any = json.loads(_manifest(folder) or b"{}")
+        found = {
+            str(each["name"]): [each["file"], *(f"{DELIVERABLES}/{name}" for name in each.get("subtitles", ()))]
+            for each in told.get("deliverables", ())
+        }
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return {}
+    return {name: [file for file in files if _DELIVERABLE.fullmatch(file)] for name, files in found.items()}
 
 
 class _Holder(NamedTuple):

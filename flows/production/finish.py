@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
@@ -12,9 +13,10 @@ from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import TIMELINE, Delivery
+from storyreel.flows.production.film_folder import MANIFEST
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.outcomes import MadeTake
-from storyreel.flows.production.report import Origin, Rendering
+from storyreel.flows.production.report import Origin, RenderedDeliverable, Rendering
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.production.text.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.specs.cut import Cut
@@ -56,7 +58,7 @@ class FilmFinisher(NamedTuple):
             overlaid=overlaid,
             title=plan.name,
             sound=sound_of_plan(film, plan),
-            chapters=_chapters(film, plan.cut),
+            chapters=chapters(film, plan.cut),
             texts=text_tracks(film, self.subtitles),
             studio=studio,
             progress=lambda done: report_stage("", 0, "joining", done),
@@ -93,12 +95,23 @@ class FilmFinisher(NamedTuple):
         await in_thread(lambda _: self._write_beside(rendering, pages, made_takes, in_cut))
         return rendering
 
+    async def add_deliverables(self, rendering: Rendering, made: Sequence[RenderedDeliverable]) -> Rendering:
+        """The report with the deliverables, which are added to the manifest."""
+        rendering = rendering.model_copy(update={"deliverables": tuple(made)})
+        await asyncio.to_thread(self._write_manifest, rendering)
+        await asyncio.to_thread(self.delivery.deliver_files, [MANIFEST])
+        return rendering
+
+    def _write_manifest(self, rendering: Rendering) -> None:
+        told = told_subtitles(self.film, self.subtitles)
+        report.write_manifest(self.delivery.folder, self.plan, rendering, told)
+
     def _write_beside(
         self, rendering: Rendering, pages: Sequence[bytes], made: Sequence[tuple[PlannedTake, MadeTake]],
         in_cut: Set[str],
     ) -> None:  # fmt: skip
         plan, folder = self.plan, self.delivery.folder
-        report.write_manifest(folder, plan, rendering, told_subtitles(self.film, self.subtitles))
+        self._write_manifest(rendering)
         write_subtitles(folder, self.film, self.subtitles)
         as_made = tuple(
             take.model_copy(update={"chosen": each.candidate, "circled": take.identity in in_cut})
@@ -110,7 +123,7 @@ class FilmFinisher(NamedTuple):
         write_pages(pages, folder / report.CONTACT_SHEET)
 
 
-def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
+def chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
     """One chapter for each scene; else for each shot, named by its slate or the words of its card."""
     events = {event.shot: event for event in cut.events}
     if not film.scenes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from storyreel.flows.planning.candidate import Candidate
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -30,6 +31,11 @@ class MadeTake(Frozen):
     """None for a free clip."""
     cost: Money | None = None
     """As its service has reported it for an order that was not finished before the run; None if it has not."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether some of its frames are broken."""
+        return any(finding.what == "damage" for finding in (self.inspection.findings if self.inspection else ()))
 
 
 class Failure(Frozen):
@@ -82,6 +88,14 @@ class ShotsFailed(StoryreelError):
     def _causes(self) -> list[Failure]:
         """Without the takes that were not begun because of others."""
         return [failure for failure in self.failures if failure.service or failure.is_budget]
+
+
+class DeliverablesFailed(StoryreelError):
+    """The film is made and delivered, and some of its deliverables could not be made; `failed` has the reasons."""
+
+    def __init__(self, film: Path | str, failed: Mapping[str, str], all_of_them: int) -> None:
+        lines = [f"{film} is made, and {len(failed)} of {counted(all_of_them, 'deliverable')} could not be"]
+        super().__init__("\n".join((*lines, *(f"  {name}: {reason}" for name, reason in failed.items()))))
 
 
 class ClipsToBuy(StoryreelError):

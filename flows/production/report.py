@@ -12,6 +12,7 @@ from typing import Any
 from storyreel.flows.accounting.charges import warnings
 from storyreel.flows.planning.model import Plan, PlannedTake, TakeKind
 from storyreel.flows.player.links import Links
+from storyreel.flows.production.film_folder import DELIVERABLES
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.foreign_text import json_text
@@ -68,6 +69,46 @@ class Origin(Frozen):
     """Whether the film is the draft of it."""
 
 
+class RenderedDeliverable(Frozen):
+    """A finished deliverable of a film."""
+
+    name: str
+    file: Path | str
+    """A path, or an address as a string."""
+    width: int
+    height: int
+    fps: str
+    frames: int
+    codec: str
+    digest: str
+    """SHA-256 of its file, in hex."""
+    level: ReachedLevel | None = None
+    """The level of its sound; None unless one is asked for."""
+    subtitles: tuple[str, ...] = ()
+    """The names of the files of subtitles beside it, which differ from those of the film."""
+
+    @property
+    def in_words(self) -> str:
+        """`1080×1920, 25 fps, h264, -14.0 LUFS`."""
+        parts = (f"{self.width}×{self.height}, {self.fps} fps", self.codec, self.level.in_words if self.level else "")
+        return ", ".join(filter(None, parts))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its files, within the folder of the film."""
+        return tuple(f"{DELIVERABLES}/{name}" for name in (PurePath(str(self.file)).name, *self.subtitles))
+
+    def as_json(self) -> dict[str, Any]:
+        """As `render --json` and the manifest have it."""
+        kept = {"name", "width", "height", "fps", "frames", "codec", "digest"}
+        return {
+            **self.model_dump(mode="json", include=kept),
+            "file": str(self.file),
+            **({"level": self.level.as_json()} if self.level else {}),
+            **({"subtitles": list(self.subtitles)} if self.subtitles else {}),
+        }
+
+
 class Rendering(Frozen):
     """A finished film."""
 
@@ -89,6 +130,8 @@ class Rendering(Frozen):
     """The services' charges for this run's orders, against the quotes."""
     level: ReachedLevel | None = None
     """The level of its sound; None unless the storyboard asks for one."""
+    deliverables: tuple[RenderedDeliverable, ...] = ()
+    """Those that the run has made."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
 
@@ -184,6 +227,7 @@ class Rendering(Frozen):
                 else {}
             ),
             **({"level": self.level.as_json()} if self.level else {}),
+            **({"deliverables": [each.as_json() for each in self.deliverables]} if self.deliverables else {}),
             "spent": single_total(self.spent, self.unpriced),
             "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
             "unpriced": self.unpriced,
@@ -262,6 +306,11 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering, subtitles: Se
         "stills": [{"kind": take.kind, **_in_manifest(take)} for take in rendering.stills],
         **({"speech": [_in_manifest(take) for take in rendering.speech]} if rendering.speech else {}),
         **({"subtitles": list(subtitles)} if subtitles else {}),
+        **(
+            {"deliverables": [each.as_json() | {"file": each.files[0]} for each in rendering.deliverables]}
+            if rendering.deliverables
+            else {}
+        ),
     }
     write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
 

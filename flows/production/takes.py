@@ -361,7 +361,7 @@ class TakeRuns:
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:
         made = await self.made(take)
         self.task_runs += 1
-        if made.inspection and any(finding.what == "damage" for finding in made.inspection.findings):
+        if made.is_damaged:
             accept = ""  # Broken frames are mended by encoding; copied, they would be in the film.
         return await conform(
             made.clip,

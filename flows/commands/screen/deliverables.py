@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storyreel.flows.terminal import Column, Row, Terminal, print_rows
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.problems.phrases import counted
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
     from storyreel.flows.planning.model import Plan
+    from storyreel.flows.production.report import Rendering
 
 _COLUMNS = (Column("deliverable"), Column("picture"), Column("codec"), Column("made from", is_text=True))
 
@@ -19,6 +20,14 @@ def print_deliverables(console: Terminal, plan: Plan) -> None:
     if plan.deliverables:
         rows = [Row([each.name, each.picture, each.encoding, _made_from(plan, each)]) for each in plan.deliverables]
         print_rows(console, _COLUMNS, rows)
+
+
+def print_finished(console: Terminal, rendering: Rendering) -> None:
+    """Print a line for each deliverable that a run has made."""
+    for each in rendering.deliverables:
+        console.print(f"  {each.name}: {each.file}, {each.in_words}", soft_wrap=True)
+        if each.level and each.level.shortfall:
+            console.print(styled(("  sound:", "yellow"), f" {each.name}: {each.level.shortfall}"), soft_wrap=True)
 
 
 def _made_from(plan: Plan, deliverable: PlannedDeliverable) -> str:

@@ -59,7 +59,7 @@ class _Row:
 
 @dataclass
 class _Board:
-    """All rows of a run, keyed by slate and take; the film itself is `("", 0)`."""
+    """All rows of a run, keyed by slate and take; the film itself is `("", 0)`, its deliverables count from 1."""
 
     rows: dict[tuple[str, int], _Row]
 
@@ -91,7 +91,9 @@ def show_progress(plan: Plan, console: Terminal) -> Iterator[StageListener]:
     """Yield a listener that shows the stages of a run on the console."""
     made = (take for take in plan.takes if not take.waits_for)
     rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in made}
-    board = _Board({**rows, ("", 0): _Row("film")})
+    deliverables = enumerate(plan.deliverables, 1)
+    others = {("", number): _Row(f"deliverable {each.name}") for number, each in deliverables if each.is_made}
+    board = _Board({**rows, ("", 0): _Row("film"), **others})
 
     def listener(report: StageReport) -> None:
         row = board.rows.get((report.slate, report.take))

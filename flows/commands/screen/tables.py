@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.text import Text
 
-from storyreel.flows.commands.screen.deliverables import print_deliverables
+from storyreel.flows.commands.screen.deliverables import print_deliverables, print_finished
 from storyreel.flows.planning.drafts import SIMILAR, approved_drafts
 from storyreel.flows.planning.selection import OF_APPROVED_DRAFTS
 from storyreel.flows.planning.summary import amounts_of, reason_of, summarize, summarize_purchases
@@ -335,6 +335,7 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str, unapprov
         console.print(f"  sound: {level.in_words}, peak {level.peak:.1f} dBTP, gain {level.gain:+.1f} dB")
         if level.shortfall:
             console.print(styled(("  sound:", "yellow"), f" {level.shortfall}"), soft_wrap=True)
+    print_finished(console, rendering)
     if unapproved:
         wait = f"{abridged(unapproved)} {'waits' if len(unapproved) == 1 else 'wait'} for approval"
         review = shlex.join(["storyreel", "review", rendering.origin.storyboard])

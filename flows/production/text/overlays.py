@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.production.text.words import DrawnWords
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import OverlaidClip, Overlay, Stretch, place_overlay, stretches
 from storyreel.tasks.join.pieces import PicturePiece
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.overlay import overlay
 from storyreel.tasks.studio import Studio
+
+Result = TypeVar("Result")
 
 _BLOCK = 256
 """Frames."""
 
 
+class PieceMaker(Protocol):
+    """Makes the pieces of a film, each once."""
+
+    house: HouseFormat
+    task_runs: int
+    """Task runs started so far."""
+
+    def once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
+        """The future of a name, started by its first caller."""
+
+
 class FilmOverlays:
     """The pieces of one film that have words over them. Of words that meet, the later in `words` lie above."""
 
-    def __init__(self, words: Sequence[DrawnWords], takes: TakeRuns, studio: Studio, *, is_draft: bool) -> None:
+    def __init__(
+        self, words: Sequence[DrawnWords], takes: PieceMaker, studio: Studio, *, is_draft: bool = False
+    ) -> None:
         self._words, self._takes, self._studio, self._is_draft = words, takes, studio, is_draft
         self._in_block: dict[int, list[int]] = defaultdict(list)
         """The numbers of the words that lie over each block of frames, as a film may have thousands of them."""

@@ -1,0 +1,239 @@
+"""Makes the deliverables of a film whose takes are all made, one after the other: conforms, mixes, lays over, joins.
+
+All pieces are in the house cache under keys of their own, so a changed shot makes only its own again. A picture that is
+that of the film is not encoded again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from prefect import get_run_logger
+
+from storyreel.flows.names import shot_tags
+from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
+from storyreel.flows.planning.finishing.film_sound import sound_of_plan
+from storyreel.flows.planning.finishing.subtitles import SubtitleTrack, tracks_of_plan
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.takes.upstream import anchor_of
+from storyreel.flows.production.deliverables.retimed import Retimer
+from storyreel.flows.production.delivery import Delivery
+from storyreel.flows.production.film_parts import FilmParts
+from storyreel.flows.production.finish import chapters
+from storyreel.flows.production.outcomes import MadeTake
+from storyreel.flows.production.report import RenderedDeliverable
+from storyreel.flows.production.takes import TakeRuns
+from storyreel.flows.production.text.overlays import FilmOverlays
+from storyreel.flows.production.text.subtitles import tracks_in_file, write_own_subtitles
+from storyreel.flows.production.text.words import subtitles_over, words_over
+from storyreel.specs.cut import EditPoints, edit_points
+from storyreel.specs.derived.deliverable import film_as, soft_languages, subtitle_languages
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks.assemble import assemble
+from storyreel.tasks.conform import conform
+from storyreel.tasks.dissolve import dissolve
+from storyreel.tasks.join.assemble import range_of_body, range_of_dissolve
+from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.dissolve import DissolveClip
+from storyreel.tasks.join.overlay import OverlaidClip
+from storyreel.tasks.join.recording import LaidSound
+from storyreel.tasks.media.house_format import HouseFormat, house_signature
+from storyreel.tasks.media.text.typefaces import Fonts
+from storyreel.tasks.progress import report_stage
+from storyreel.tasks.request.board import own_font
+from storyreel.tasks.request.build import given_frames
+from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.disk import DiskError, is_of_disk
+from storyreel.tasks.studio import Studio
+
+Result = TypeVar("Result")
+
+
+async def make_deliverables(
+    film: Storyboard, plan: Plan, takes: TakeRuns, parts: FilmParts, delivery: Delivery,
+    subtitles: Sequence[SubtitleTrack], studio: Studio,
+) -> tuple[list[RenderedDeliverable], dict[str, str]]:  # fmt: skip
+    """The deliverables that the plan makes, delivered, and the reasons for those that could not be made, by name."""
+    made: list[RenderedDeliverable] = []
+    failed: dict[str, str] = {}
+    for number, planned in enumerate(plan.deliverables, 1):
+        if not planned.is_made:
+            continue
+        maker = _DeliverableMaker(film, plan, planned, number, takes, parts, studio)
+        try:
+            rendered = await maker.make(delivery, subtitles)
+            await asyncio.to_thread(delivery.deliver_files, rendered.files)
+        except (StoryreelError, OSError) as error:
+            if isinstance(error, OSError) and not is_of_disk(error):
+                raise
+            told = DiskError.of(error) if isinstance(error, OSError) else error
+            failed[planned.name] = "; ".join(filter(None, (told.message, told.hint)))
+            report_stage("", number, "failed", detail=failed[planned.name])
+            get_run_logger().warning("deliverable %s: %s", planned.name, failed[planned.name])
+        else:
+            made.append(rendered)
+            report_stage("", number, "done")
+            get_run_logger().info("deliverable %s: %s", planned.name, rendered.in_words)
+    return made, failed
+
+
+class _DeliverableMaker:
+    """Makes one deliverable; `number` is its place among those of the film, from 1."""
+
+    def __init__(
+        self, film: Storyboard, plan: Plan, planned: PlannedDeliverable, number: int, takes: TakeRuns,
+        parts: FilmParts, studio: Studio,
+    ) -> None:  # fmt: skip
+        self._film, self._plan, self._planned, self._number = film, plan, planned, number
+        self._takes, self._parts, self._studio = takes, parts, studio
+        self._cut, self._retimer = planned.cut, Retimer(plan.cut, planned.cut)
+        self._shots = {shot.shot: shot for shot in film.all_shots}
+        self._events = {event.shot: event for event in planned.cut.events}
+        self.house = house_of(planned)
+        self.task_runs = 0
+
+    def once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
+        """The future of a name within this deliverable; it is cancelled with the takes."""
+        return self._takes.once(("deliverable", self._planned.name, name), make)
+
+    async def make(self, delivery: Delivery, of_film: Sequence[SubtitleTrack]) -> RenderedDeliverable:
+        """The deliverable, in the folder of the film; `of_film` are the subtitles beside that. Raises MediaError."""
+        name, written, plan = self._planned.name, self._planned.written, self._plan
+        report_stage("", self._number, "conforming")
+        shown = await asyncio.to_thread(film_as, self._film, written)
+        tracks = await asyncio.to_thread(tracks_of_plan, shown, plan)
+        fonts = Fonts(own=own_font(shown))
+        words = [
+            *words_over(shown, plan.cut, self._planned.size, fonts),
+            *subtitles_over(shown, tracks, self._planned.size, fonts),
+        ]
+        clips, dissolves = await self._pictures(has_words=bool(words))
+        overlaid = await self._overlaid(clips, dissolves, FilmOverlays(self._retimer.words(words), self, self._studio))
+        soft = soft_languages(self._film, written)
+        out = delivery.folder / "deliverables" / f"{name}{self.house.suffix}"
+        self.task_runs += 1
+        file = await assemble(
+            self._cut,
+            clips,
+            dissolves,
+            self.house,
+            out,
+            overlaid=overlaid,
+            title=plan.name,
+            sound=self._retimer.sound(sound_of_plan(shown, plan)),
+            chapters=chapters(self._film, self._cut),
+            texts=self._retimer.tracks(tracks_in_file([track for track in tracks if track.language in soft])),
+            studio=self._studio,
+            progress=lambda done: report_stage("", self._number, "joining", done),
+            name=f"deliver {name}",
+        )
+        self._takes.task_runs += self.task_runs
+        wanted = subtitle_languages(self._film, written) if soft or shown.burnt_in_language is not None else ()
+        beside = [track for track in tracks if track.language in wanted]
+        texts = await asyncio.to_thread(write_own_subtitles, out, self._film, beside, of_film)
+        width, height = self._planned.size
+        return RenderedDeliverable(
+            name=name,
+            file=delivery.destination(f"deliverables/{out.name}"),
+            width=width,
+            height=height,
+            fps=str(file.rate),
+            frames=file.frames,
+            codec=written.codec,
+            digest=file.digest,
+            level=file.level,
+            subtitles=tuple(text.name for text in texts),
+        )
+
+    async def _pictures(self, *, has_words: bool) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
+        """The clips and dissolves of the cut. Those of the film, if its picture is the same."""
+        takes = await self._takes.takes_in_cut()
+        if self.house == self._takes.house and self._cut == self._plan.cut:
+            clips = await self._takes.house_clips()
+            if not has_words or clips[0].signature == await house_signature(self.house):
+                return clips, await self._parts.dissolves(takes, clips)
+        finished = 0
+
+        async def conformed(take: PlannedTake) -> HouseClip:
+            nonlocal finished
+            clip = await self._conform(take)
+            finished += 1
+            report_stage("", self._number, "conforming", finished / len(takes))
+            return clip
+
+        clips = list(await asyncio.gather(*map(conformed, takes)))
+        joins = [
+            (before, after) for before, after in pairwise(zip(takes, clips, strict=True))
+            if self._events[after[0].shot].dissolve_in
+        ]  # fmt: skip
+        dissolves = await asyncio.gather(*(self._dissolve(*before, *after) for before, after in joins))
+        return clips, {after[0].shot: made for (_, after), made in zip(joins, dissolves, strict=True)}
+
+    async def _conform(self, take: PlannedTake) -> HouseClip:
+        made = await self._takes.made(take)
+        self.task_runs += 1
+        candidate, begins = made.candidate, self._retimer.frame(take.sound_begins)
+        return await conform(
+            made.clip,
+            self._edit(take, made),
+            self.house,
+            self._studio,
+            keep_sound=take.keep_sound,
+            accept="" if made.is_damaged else await house_signature(self.house),
+            laid=LaidSound.of(take.laid_with(candidate), candidate.request, begins),
+            grading=take.grading,
+            name=f"conform {take.shot} for {self._planned.name}",
+            tags=shot_tags(take.shot, take.scene),
+            progress=lambda done: None,
+        )
+
+    def _edit(self, take: PlannedTake, made: MadeTake) -> EditPoints:
+        """The frames of a take that are used, counted at the deliverable's rate."""
+        if self._cut is self._plan.cut:
+            return made.candidate.edit
+        request, rate = made.candidate.request, self._cut.rate
+        anchor = anchor_of(self._shots[take.shot], self._film.continued)
+        given = given_frames(request.first_clip, rate)
+        return edit_points(self._events[take.shot], rate.nearest_frames(request.seconds), anchor, given)
+
+    async def _dissolve(
+        self, before: PlannedTake, outgoing: HouseClip, after: PlannedTake, incoming: HouseClip
+    ) -> DissolveClip:
+        self.task_runs += 1
+        name = f"dissolve {before.shot} to {after.shot} for {self._planned.name}"
+        frames = self._events[after.shot].dissolve_in
+        return await dissolve(outgoing, incoming, frames, self.house, self._studio, name=name)
+
+    async def _overlaid(
+        self, clips: Sequence[HouseClip], dissolves: Mapping[str, DissolveClip], overlays: FilmOverlays
+    ) -> Mapping[int, OverlaidClip]:
+        """The pieces with words over them, by the frame at which each begins."""
+        within = f"for {self._planned.name}"
+        bodies = [
+            (clip, range_of_body(event, clip), f"words over {event.shot} {within}")
+            for event, clip in zip(self._cut.events, clips, strict=True)
+        ]
+        joints = [
+            (each, range_of_dissolve(self._events[shot], each), f"words over the dissolve to {shot} {within}")
+            for shot, each in dissolves.items()
+        ]
+        return await overlays.of([*bodies, *joints])
+
+
+def house_of(planned: PlannedDeliverable) -> HouseFormat:
+    """The house format of a deliverable."""
+    width, height = planned.size
+    written = planned.written
+    return HouseFormat(
+        width=width,
+        height=height,
+        rate=planned.cut.rate,
+        encoder=Settings.read().encoder,
+        codec=written.codec,
+        quality=written.quality or "high",
+        bit_rate=written.bits_per_second,
+    )
