@@ -15,6 +15,7 @@ from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.media.shape.framing import BARS, Framing
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.storage.clips import Clip
@@ -38,13 +39,17 @@ async def conform(
     laid: LaidSound | None = None,
     is_draft: bool = False,
     grading: Grading | None = None,
+    framing: Framing = BARS,
     name: str,
     tags: Collection[str],
     progress: Progress,
 ) -> HouseClip:
     """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
     version = find_ffmpeg().version
-    key = conform_key(clip.digest, edit, house, keep_sound, version, accept, laid, is_draft=is_draft, grading=grading)
+    key = conform_key(
+        clip.digest, edit, house, keep_sound, version, accept, laid,
+        is_draft=is_draft, grading=grading, framing=framing,
+    )  # fmt: skip
     return await run_cached(
         conform_task,
         name,
@@ -59,6 +64,7 @@ async def conform(
         laid=quote(laid),
         is_draft=is_draft,
         grading=quote(grading),
+        framing=quote(framing),
         progress=progress,
         shared=studio.shared_pieces,
         tags=tags,

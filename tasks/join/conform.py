@@ -28,6 +28,7 @@ from storyreel.tasks.media.grading.grade import Grading, graded
 from storyreel.tasks.media.house_format import Grade, HouseFormat, house_signature
 from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, keyframes, probe
+from storyreel.tasks.media.shape.framing import BARS, Framing
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.settings import ENCODER
 from storyreel.tasks.storage.clips import cache_key
@@ -84,12 +85,14 @@ def conform_key(
     *,
     is_draft: bool = False,
     grading: Grading | None = None,
+    framing: Framing = BARS,
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
     facts = (clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
     mark = ("draft", draft_mark.VERSION) if is_draft else ()
     graded = [grading.facts] if grading else []
-    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark, *graded)
+    framed = [framing.facts] if framing.facts else []
+    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark, *graded, *framed)
 
 
 async def conform_clip(
@@ -105,6 +108,7 @@ async def conform_clip(
     shared: SharedPieces | None = None,
     is_draft: bool = False,
     grading: Grading | None = None,
+    framing: Framing = BARS,
     facts: Callable[[Path], Probe] = probe,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
@@ -112,9 +116,10 @@ async def conform_clip(
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
     house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
     sound, whatever `keep_sound` says of its own. With `grading` it is always encoded, as with `is_draft`, which
-    puts the mark of a draft on it. `facts` gives the facts about the take. Raises MediaError.
+    puts the mark of a draft on it. `framing` is for a take whose shape is not the house's. `facts` gives the facts
+    about the take. Raises MediaError.
     """
-    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, grading, facts)
+    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, grading, framing, facts)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -125,7 +130,8 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 async def _make(
     take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
-    progress: Progress | None, is_draft: bool, grading: Grading | None, facts: Callable[[Path], Probe], folder: Path,
+    progress: Progress | None, is_draft: bool, grading: Grading | None, framing: Framing,
+    facts: Callable[[Path], Probe], folder: Path,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(facts, take)
     clip = source.path
@@ -139,7 +145,7 @@ async def _make(
     steps = await asyncio.to_thread(grading.prepared, tables) if grading else ()
     if not untouched:
         grade = partial(graded, steps=steps) if steps else None
-        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture, is_draft, grade))
+        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture, is_draft, grade, framing))
     heard: FilterableStream | None = None
     if laid:
         heard = _with_fades(await asyncio.to_thread(laid.samples, edit, house.rate), edit, house)
@@ -174,13 +180,13 @@ async def _make(
 
 def _picture(
     picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path, is_draft: bool,
-    grade: Grade | None,
+    grade: Grade | None, framing: Framing,
 ) -> OutputStream:  # fmt: skip
-    """The used frames, graded, with held edges and fades, and keyframes at both ends of the body; marked if it is a
-    draft."""
+    """The used frames, graded and framed, with held edges and fades, and keyframes at both ends of the body; marked if
+    it is a draft."""
     end = edit.first + edit.frames
     # A clip may end early, and of one whose rate is converted the last frame may be rounded away: the last is held.
-    picture = house.converted(picture, source, grade).filter("tpad", stop=-1, stop_mode="clone")
+    picture = house.converted(picture, source, grade, framing).filter("tpad", stop=-1, stop_mode="clone")
     picture = picture.filter("trim", start_frame=edit.first, end_frame=end).filter("setpts", "PTS-STARTPTS")
     if edit.hold_head or edit.hold_tail:
         picture = picture.filter(

@@ -8,8 +8,8 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.tasks.media.colour import on_black
-from storyreel.tasks.media.orientation import turned
 from storyreel.tasks.media.probe import Probe
+from storyreel.tasks.media.shape.orientation import turned
 
 
 def opened(clip: Probe, **options: Any) -> FilterableStream:

@@ -18,8 +18,8 @@ from PIL import Image
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.colour import BT709, RGB, Colour, colour_of, has_alpha, is_grey, on_black, scaled
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.orientation import orientation_of, turned_image
 from storyreel.tasks.media.probe import decoded_frames, no_picture, open_clip, picture_stream
+from storyreel.tasks.media.shape.orientation import orientation_of, turned_image
 from storyreel.tasks.storage.files import replacing
 
 LAST_FRAME, STRIP = ".png", ".jpg"

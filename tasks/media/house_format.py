@@ -24,12 +24,10 @@ from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.colour import Pixels, from_rgb, scaled
 from storyreel.tasks.media.encoders import PIXELS, X264, encoder_of, encoder_options
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.orientation import UPRIGHT
 from storyreel.tasks.media.probe import Probe, signature
+from storyreel.tasks.media.shape.framing import BARS, Framing, between_blurred_sides, cut, fitted
+from storyreel.tasks.media.shape.orientation import UPRIGHT
 from storyreel.tasks.settings import ENCODER
-
-NEAR = Fraction(2, 100)
-"""A picture whose ratio differs by at most this part is stretched to fill; any other keeps its shape, between bars."""
 
 Grade = Callable[[FilterableStream], FilterableStream]
 """Changes the colours of a picture."""
@@ -165,21 +163,30 @@ class HouseFormat(Frozen):
             .filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
         )
 
-    def converted(self, picture: FilterableStream, source: Probe, grade: Grade | None = None) -> FilterableStream:
-        """A clip's picture in the house's size, rate and colours; between bars if its shape differs.
+    def converted(
+        self, picture: FilterableStream, source: Probe, grade: Grade | None = None, framing: Framing = BARS
+    ) -> FilterableStream:
+        """A clip's picture in the house's size, rate and colours; framed if its shape differs, else between bars.
 
         `grade` changes the picture, which it gets as R'G'B' in 16 bits, but not the bars.
         """
-        width, height = self._inner(source.shown_ratio)
+        size = self.width, self.height
+        ratio, own = source.shown_ratio, Fraction(*size)
         picture = picture.filter("fps", str(self.rate.exact), **({"start_time": 0} if source.late else {}))
+        part = framing.kept(source.upright_size, ratio, own)
+        if part:
+            picture = cut(picture, part)
+        inner = size if part else fitted(size, ratio)
         if grade:
-            picture = from_rgb(grade(scaled(picture, source.colour, width, height, "gbrp16le")), self.pixels)
+            picture = from_rgb(grade(scaled(picture, source.colour, *inner, "gbrp16le")), self.pixels)
         else:
-            picture = scaled(picture, source.colour, width, height, self.pixels)
+            picture = scaled(picture, source.colour, *inner, self.pixels)
         picture = self.tagged(picture)
-        if (width, height) != (self.width, self.height):
-            picture = picture.filter("pad", self.width, self.height, "(ow-iw)/2", "(oh-ih)/2", "black")
-        return picture
+        if inner == size:
+            return picture
+        if framing.how == "blur":
+            return self.tagged(between_blurred_sides(picture, inner, size))
+        return picture.filter("pad", *size, "(ow-iw)/2", "(oh-ih)/2", "black")
 
     def matches(self, source: Probe) -> bool:
         """Whether a clip needs no conversion: size, rate, pixel format and colours are those of the house.
@@ -196,15 +203,6 @@ class HouseFormat(Frozen):
             and source.colour.is_house
             and not source.interlaced
         )
-
-    def _inner(self, ratio: Fraction) -> tuple[int, int]:
-        """Even width and height of a picture of this ratio inside the frame."""
-        own = Fraction(self.width, self.height)
-        if abs(ratio / own - 1) <= NEAR:
-            return self.width, self.height
-        if ratio > own:
-            return self.width, _even(self.width / ratio)
-        return _even(self.height * ratio), self.height
 
 
 async def house_signature(house: HouseFormat) -> str:
@@ -231,7 +229,3 @@ def _signature_of(house: HouseFormat, binary: Binary) -> str:
                 next="storyreel doctor",
             ) from error
         return signature(sample)
-
-
-def _even(pixels: Fraction) -> int:
-    return max(2, 2 * round(pixels / 2))

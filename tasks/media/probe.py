@@ -24,7 +24,7 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.colour import Colour, colour_of, is_transparent
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frame_times import AnyPacket, FrameTimes
-from storyreel.tasks.media.orientation import UPRIGHT, orientation_of, swaps_sides
+from storyreel.tasks.media.shape.orientation import UPRIGHT, orientation_of, swaps_sides
 
 AnyStream = TypeVar("AnyStream", VideoStream, AudioStream)
 
@@ -88,6 +88,11 @@ class Probe(Frozen):
     def has_sound(self) -> bool:
         """Whether there is a sound track, even a silent one."""
         return self.sound is not None
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height in pixels as stored, after it is turned."""
+        return (self.height, self.width) if swaps_sides(self.orientation) else (self.width, self.height)
 
     @property
     def shown_size(self) -> tuple[int, int]:

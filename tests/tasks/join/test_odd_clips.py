@@ -17,8 +17,8 @@ from storyreel.tasks.join.conform import HouseClip, conform_clip, needs_no_encod
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import first_frame, strip, write_last_frame
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
-from storyreel.tasks.media.orientation import turned_image
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.media.shape.orientation import turned_image
 from tests.tasks.generated_clips import TINY, make_clip
 from tests.tasks.odd_clips import FRAMES, WHOLE, broken_end, broken_frames, broken_start, cut_short, oriented, plain
 from tests.tasks.providers.hosted_services import SERVICES, request

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageStat
 
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import first_frame
-from storyreel.tasks.media.orientation import turned_image
+from storyreel.tasks.media.shape.orientation import turned_image
 from storyreel.tasks.media.stills import blurred_backdrop, cover, open_still
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.errors import Terminal
