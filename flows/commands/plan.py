@@ -19,6 +19,7 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     from storyreel.flows.packs import read_film
     from storyreel.flows.planning.media import check_media
     from storyreel.specs.cut import build_cut
+    from storyreel.specs.derived.framing import framing_warnings
     from storyreel.specs.derived.lines import line_warnings, spoken_frames
     from storyreel.specs.derived.reading import reading_warnings
     from storyreel.tasks.request.board import film_warnings
@@ -29,7 +30,12 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     check_media(film)
     recorded = {slate: one.seconds for slate, one in recordings_of_film(film, LocalFileChecks()) if one.seconds}
     cut = build_cut(film, spoken_frames(film, recorded))
-    warnings = [*film_warnings(film), *line_warnings(film, cut, recorded), *reading_warnings(film, cut)]
+    warnings = [
+        *film_warnings(film),
+        *line_warnings(film, cut, recorded),
+        *reading_warnings(film, cut),
+        *framing_warnings(film),
+    ]
     if film.languages:
         from storyreel.flows.planning.finishing.subtitles import translation_warnings
         from storyreel.specs.translations.file import read_translations

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.cut import Cut
+from storyreel.specs.derived.framing import framing_warnings
 from storyreel.specs.derived.lines import Lengths, line_warnings
 from storyreel.specs.derived.reading import reading_warnings
 from storyreel.specs.problems.phrases import abridged
@@ -69,6 +70,7 @@ def warnings_of(
     yield from _cut_recordings(film, first)
     yield from line_warnings(film, cut, lengths)
     yield from reading_warnings(film, cut)
+    yield from framing_warnings(film)
     yield from _expanded_prompts(film, first)
     yield from _folded_avoid(film, first)
     if any(member.voice for member in film.cast.values()):

@@ -36,6 +36,7 @@ def _drafted(shot: Shot, draft: Draft) -> Shot:
     if shot.is_card:
         return shot
     changed: dict[str, Any] = {"model": draft.model} if draft.model else {}
+    changed["frame_at"] = None  # A draft has no deliverables.
     # It is of what the shot says: few models edit a take, or go on from more than its last frame.
     changed["edit"] = None
     if shot.circled and shot.circled > shot.takes:  # one of its edits

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -15,22 +15,45 @@ from storyreel.specs.language.models import AspectRatio, Format, Resolution
 from storyreel.specs.language.sound import FilmLevel
 from storyreel.specs.language.titles import LetteringStyle
 from storyreel.specs.language.tongues import Language
-from storyreel.specs.language.values import BitRate, DeliverableName, PictureSize, Slate, Switch, as_count
+from storyreel.specs.language.values import BitRate, DeliverableName, PictureSize, Slate, Switch
 from storyreel.specs.timing import FrameRate
+
+NEAR = Fraction(2, 100)
+"""A picture whose ratio differs by at most this part is stretched to fill a frame; any other keeps its shape."""
 
 _ONE_WORD = ("burn_in", "soft", "none")
 
-Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(as_count)]
+
+def _as_number(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError("not a number; write it without quotes and without a unit")
+
+
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_as_number)]
 """A part of a width or height, from 0 to 1."""
 
 
+def is_near(ratio: Fraction, own: Fraction) -> bool:
+    """Whether a picture of a ratio fills a frame of the ratio `own` as it is."""
+    return abs(ratio / own - 1) <= NEAR
+
+
 class Centre(StoryboardModel):
-    """A point of the picture, by which it is cut to another shape."""
+    """A point of the picture: the centre of what is kept in another shape, or as near to it as the picture reaches."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     x: Share = 0.5
     """From 0, the left edge, to 1, the right edge."""
     y: Share = 0.5
     """From 0, the upper edge, to 1, the lower edge."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("it says nothing of a place; write `x`, `y` or both")
+        return self
 
 
 class Reframe(Centre, ShorthandModel):
@@ -163,6 +186,10 @@ class Deliverable(StoryboardModel):
             width, _, height = self.format.size.replace("×", "x").partition("x")
             return int(width), int(height)
         return self._in_classes(film).size
+
+    def has_shape_of(self, film: Format) -> bool:
+        """Whether a picture of the film fills it as it is."""
+        return is_near(Fraction(*film.size), Fraction(*self.size(film)))
 
     def rate(self, film: Format) -> FrameRate:
         """Frames a second, in a film of this format."""

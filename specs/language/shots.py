@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import StoryboardModel
+from storyreel.specs.language.deliverables import Centre
 from storyreel.specs.language.grade import Grade
 from storyreel.specs.language.models import (
     Camera,
@@ -84,6 +85,8 @@ class ShotDefaults(StoryboardModel):
     """Where a dissolve needs frames beyond those bought: `hold` repeats the edge frame, `shoot` buys them."""
     grade: Grade | None = None
     """The colours of the shot in the film, in whichever clip it is shown; `null` for those of the clip."""
+    frame_at: Centre | None = None
+    """The centre of what is kept of the shot in a deliverable of another shape; `null` for that of the deliverable."""
     native_audio: Literal["keep", "drop"] = "keep"
     """Whether the sound of the generated clip is used."""
     sound: Source | None = None

@@ -199,6 +199,7 @@ NOT_OF_CARDS = frozenset({
     "action", "cast", "location", "references", "size", "camera", "first_frame", "last_frame", "still", "last_still",
     "stills", "native_audio", "mode", "provider", "providers", "model", "fallback_on_refusal", "takes", "circled",
     "seed", "expand_prompt", "watermark", "timeout", "review", "continues", "edit", "use", "grade",
+    "frame_at",
 })  # fmt: skip
 """The keys of a shot that say how a service makes it, and how its clip is changed: a card is drawn on this machine,
 from its words alone, in the colours of `lettering`."""

@@ -9,11 +9,9 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.framing import FramePoint, Reframe
+from storyreel.specs.language.deliverables import Centre, Deliverable, is_near
+from storyreel.specs.storyboard import Format
 from storyreel.tasks.media.colour import SMOOTH
-
-NEAR = Fraction(2, 100)
-"""A picture whose ratio differs by at most this part is stretched to fill; any other keeps its shape."""
 
 _VERSION = 1
 """Part of the keys of framed pictures; increased when they change and the framing does not show it."""
@@ -45,12 +43,18 @@ class Framing(Frozen):
     """The centre of what is kept, as parts of the width and the height of the picture."""
 
     @classmethod
-    def of(cls, reframe: Reframe, at: FramePoint | None = None) -> Self:
-        """The framing of a shot with `frame_at`, which a written centre or `centre` gives way to."""
-        if reframe in ("blur", "bars"):
-            return cls(how=reframe)
-        point = at or (reframe if isinstance(reframe, FramePoint) else FramePoint.model_construct())
-        return cls(how="crop", x=point.x, y=point.y)
+    def of(cls, deliverable: Deliverable, film: Format, at: Centre | None = None) -> Self:
+        """The framing of a shot in a deliverable of a film. Where it is cut, `at`, the shot's own centre, comes first.
+
+        In the film's own shape it is as in the film, between bars, unless the deliverable says how.
+        """
+        reframe = deliverable.reframe
+        if "reframe" not in deliverable.model_fields_set and deliverable.has_shape_of(film):
+            return cls()
+        if reframe.way != "centre":
+            return cls(how=reframe.way)
+        centre = at or reframe
+        return cls(how="crop", x=centre.x, y=centre.y)
 
     @property
     def facts(self) -> tuple[object, ...]:
@@ -76,11 +80,6 @@ class Framing(Frozen):
 
 
 BARS = Framing()
-
-
-def is_near(ratio: Fraction, own: Fraction) -> bool:
-    """Whether a picture fills a frame of the ratio `own` as it is."""
-    return abs(ratio / own - 1) <= NEAR
 
 
 def fitted(size: tuple[int, int], ratio: Fraction) -> tuple[int, int]:

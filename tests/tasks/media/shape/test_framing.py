@@ -7,8 +7,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.language.framing import FramePoint
-from storyreel.tasks.media.shape.framing import BARS, NEAR, Framing, fitted, is_near
+from storyreel.specs.language.deliverables import NEAR, Centre, Deliverable, is_near
+from storyreel.specs.storyboard import Format
+from storyreel.tasks.media.shape.framing import BARS, Framing, fitted
 
 SIDES = st.integers(64, 4096)
 SIZES = st.tuples(SIDES, SIDES)
@@ -57,10 +58,18 @@ def test_a_whole_picture_in_a_frame_touches_two_of_its_sides(frame: tuple[int, i
     assert width == frame[0] or height == frame[1]
 
 
-def test_the_centre_of_a_shot_wins_over_the_one_of_a_deliverable_and_not_over_a_picture_that_is_whole() -> None:
-    own, other = FramePoint(x=0.2), FramePoint(x=0.8, y=0.1)
-    assert Framing.of("centre") == Framing(how="crop")
-    assert Framing.of(other) == Framing(how="crop", x=0.8, y=0.1)
-    assert Framing.of("centre", own) == Framing.of(other, own) == Framing(how="crop", x=0.2)
-    assert Framing.of("blur", own) == Framing(how="blur")
-    assert Framing.of("bars", own) == BARS
+def test_the_centre_of_a_shot_comes_before_that_of_a_deliverable_and_a_picture_that_is_whole_has_none() -> None:
+    own = Centre(x=0.2)
+
+    def framing(at: Centre | None = None, **written: object) -> Framing:
+        deliverable = Deliverable.model_validate({"name": "web", "format": {"aspect_ratio": "9:16"}} | written)
+        return Framing.of(deliverable, Format(), at)
+
+    assert framing() == framing(reframe="centre") == Framing(how="crop")
+    assert framing(reframe={"x": 0.8, "y": 0.1}) == Framing(how="crop", x=0.8, y=0.1)
+    assert framing(own) == framing(own, reframe={"x": 0.8, "y": 0.1}) == Framing(how="crop", x=0.2)
+    assert framing(own, reframe="blur") == Framing(how="blur")
+    assert framing(own, reframe="bars") == BARS
+    same = {"resolution": "1080p"}
+    assert framing(own, format=same) == BARS, "in the film's own shape a foreign clip is as in the film"
+    assert framing(format=same, reframe="blur") == Framing(how="blur")
