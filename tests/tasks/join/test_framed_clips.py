@@ -92,7 +92,15 @@ async def test_a_clip_of_any_ratio_fills_a_frame_of_any_ratio(
         assert abs(_at(picture, 0.5) - _luma(0.5)) < 5, "its middle is that of the clip"
 
 
-@pytest.mark.parametrize(("size", "house"), [("128x72", TALL), ("72x128", TINY), ("128x72", SQUARE)])
+@pytest.mark.parametrize(
+    ("size", "house"),
+    [
+        ("128x72", TALL),
+        ("72x128", TINY),
+        ("128x72", SQUARE),
+        ("128x72", HouseFormat(width=96, height=96, rate=FrameRate(Fraction(24)), codec="prores-422-hq")),
+    ],
+)
 async def test_a_whole_picture_is_between_itself_out_of_focus_and_darker(
     tmp_path: Path, size: str, house: HouseFormat
 ) -> None:
