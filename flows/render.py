@@ -263,7 +263,8 @@ async def _carry_out(
             plan, before = again, takes
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
             takes.adopt(before)
-        if scenes and await run_scenes(plan, await takes.finished(), scenes):
+        to_make = not_stopped_by(failures, plan)
+        if scenes and await run_scenes(plan, to_make, await takes.finished(), scenes):
             plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:

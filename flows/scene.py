@@ -19,7 +19,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed, held_to
 from storyreel.flows.production.ceiling import ceiling_of_scene_run
-from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.outcomes import ShotsFailed, once_spoken
 from storyreel.flows.production.report import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.shutdown import orderly_shutdown
@@ -73,7 +73,8 @@ async def shoot_scene(
     planner = await asyncio.to_thread(Planner.of, request, home, confined=not is_of_film)
     plan = await in_own_thread(planner.plan)
     plan = held_to(plan, agreed or [])
-    planned = [take for take in plan.takes if take.scene == scene]
+    # The film's run makes the speech, and what hangs on a line that could not be made.
+    planned = [take for take in once_spoken(plan) if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
     # A run that was started by hand is held to the deployment's, whatever was approved for the run that it names.
     ceiling = (await approved_ceiling(of_run) if is_of_film else None) or await ceiling_of_scene_run()

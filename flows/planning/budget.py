@@ -55,13 +55,16 @@ def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run:
 def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:
     """The slates of the shots that fit the limits, in the order of the film, each with what it needs."""
     sums = _RunningSums(plan.title, run, limits, committed)
-    bought = takes_by_shot(plan.bought)
-    shots = {take.identity: take.shot for take in plan.takes}
+    bought = takes_by_shot(take for take in plan.takes if take.is_bought)
+    shots: dict[str, dict[str, None]] = {}
+    for take in plan.takes:
+        shots.setdefault(take.identity, {})[take.shot] = None
     fits: dict[str, bool] = {}
 
     def does_fit(shot: str) -> bool:
         if shot not in fits:
-            upstream = {shots.get(each, "") for take in bought[shot] for each in take.needs} & (bought.keys() - {shot})
+            needs = {each for take in bought[shot] for each in take.needs if shot not in shots.get(each, ())}
+            upstream = dict.fromkeys(one for each in needs for one in shots.get(each, ()) if one in bought)
             fits[shot] = all(map(does_fit, upstream)) and sums.add_if_all_fit(bought[shot])
         return fits[shot]
 
@@ -116,17 +119,22 @@ class _RunningSums:
     def __init__(self, film: str, run: str, limits: Sequence[Limit], committed: Committed) -> None:
         self._film, self._run, self._limits, self._committed = film, run, limits, committed
         self._committed_with: dict[tuple[Limit, str], Decimal] = {}
+        self._added = frozenset[str]()
+        """The keys of the takes in the sums: each order is paid once."""
 
     def add_if_all_fit(self, takes: Iterable[PlannedTake]) -> bool:
         """Add the takes if all of them fit, else none; returns whether they fit."""
-        before = dict(self._committed_with)
+        before = dict(self._committed_with), self._added
         if any(reason for take in takes for reason in self.add(take)):
-            self._committed_with = before
+            self._committed_with, self._added = before
             return False
         return True
 
     def add(self, take: PlannedTake) -> Iterator[str]:
         """Add a take; yields a sentence for each limit that it does not fit."""
+        if take.key in self._added:
+            return
+        self._added |= {take.key}
         for limit in self._limits:
             shot = shot_of(take.shot) if limit.scope == "shot" else ""
             most = limit.most

@@ -17,7 +17,7 @@ def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | 
 
     None if a model that is needed was never used.
     """
-    missing = [take for take in takes if take.state != "cached"]
+    missing = list({take.identity: take for take in takes if take.state != "cached"}.values())
     models = {(take.request.provider, take.request.model) for take in missing}
     took = {model: history.experience(*model) for model in models}
     seconds = {model: experience.median for model, experience in took.items() if experience}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from storyreel.flows.planning.candidate import Candidate, TakeState
 from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
 from storyreel.flows.planning.finishing.sounds import PlannedSound
+from storyreel.flows.planning.orders import first_of_each
 from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted
@@ -75,6 +76,8 @@ class PlannedTake(Trusted):
     """Identities of the speech that must be made before it, as it is made to it or as long as it."""
     waits_for: tuple[str, ...] = ()
     """The slates of the stills that must be approved, and of the speech that must be made, before it is."""
+    bought_with: str = ""
+    """The take with the same request, `1A take 1`, whose order is this one's, too; empty if it has one of its own."""
     cut_seconds: Fraction
     """Length in the cut."""
     grading: Grading | None = None
@@ -184,6 +187,7 @@ class PlannedTake(Trusted):
             "stand_in": self.is_stand_in,
             "review": self.review,
             "waits_for": list(self.waits_for),
+            **({"bought_with": self.bought_with} if self.bought_with else {}),
             "fallbacks": [
                 {
                     "provider": other.request.provider,
@@ -283,15 +287,15 @@ class Plan(Trusted):
         """The takes whose clips are not in the store."""
         return tuple(take for take in self.takes if take.state != "cached")
 
-    @property
+    @cached_property
     def bought(self) -> tuple[PlannedTake, ...]:
-        """The takes that a run spends money on."""
-        return _each_once(take for take in self.takes if take.is_bought)
+        """The takes that a run spends money on, one an order."""
+        return tuple(first_of_each(take for take in self.takes if take.is_bought).values())
 
-    @property
+    @cached_property
     def waiting(self) -> tuple[PlannedTake, ...]:
         """The takes that a later run spends money on, once their stills are approved and their speech is made."""
-        return _each_once(take for take in self.takes if take.waits_for and not take.chosen.is_free)
+        return tuple(first_of_each(take for take in self.takes if take.waits_for and not take.chosen.is_free).values())
 
     @property
     def unapproved(self) -> tuple[str, ...]:
@@ -373,14 +377,6 @@ class Plan(Trusted):
 
 def _sums(takes: Iterable[PlannedTake]) -> dict[str, Any]:
     return sums_as_json(take.price for take in takes)
-
-
-def _each_once(takes: Iterable[PlannedTake]) -> tuple[PlannedTake, ...]:
-    """Each line once, however often it is said in the same voice."""
-    found: dict[Hashable, PlannedTake] = {}
-    for take in takes:
-        found.setdefault(take.key if take.kind == "speech" else (take.shot, take.take), take)
-    return tuple(found.values())
 
 
 def named(title: str, *, is_draft: bool) -> str:

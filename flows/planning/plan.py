@@ -11,6 +11,7 @@ from storyreel.flows.planning.finishing.deliverables import planned_deliverables
 from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.orders import with_shared_orders
 from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.builder import TakeBuilder
@@ -81,7 +82,7 @@ def _plan(
     takes = _with_states(builder, takes)
     if selection:
         takes = _with_states(builder, builder.with_stand_ins(takes, select_takes(selection, takes, approved)))
-    takes = list(with_waits(takes))
+    takes = with_shared_orders(builder.in_order(list(with_waits(takes))))
     chains = chain_lengths(film.all_shots)
     return Plan(
         title=film.title,
@@ -90,7 +91,7 @@ def _plan(
         cut=builder.cut,
         lettering=lettering_facts(film),
         sound=PlannedSound.of(film),
-        takes=tuple(builder.in_order(takes)),
+        takes=tuple(takes),
         deliverables=planned_deliverables(film, builder.cut, deliverables),
         heard=builder.spoken.heard,
         narration=builder.spoken.narration(film, builder.cut),

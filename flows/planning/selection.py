@@ -35,7 +35,8 @@ Selected = frozenset[tuple[str, int]]
 def select_takes(
     terms: Iterable[str], takes: Sequence[PlannedTake], approved: Callable[[], Selected] | None = None
 ) -> Selected:
-    """The selected takes, with the takes that they continue and that are not made yet.
+    """The selected takes, with the takes that they continue and that are not made yet, and those that their orders are
+    for, too.
 
     Each term may hold several, separated by commas. `approved` gives the takes whose drafts are approved, for
     `draft:approved`; None if the film has no draft, or this is it. Raises NothingSelected.
@@ -46,7 +47,7 @@ def select_takes(
             chosen |= _of_approved_drafts(approved)
             continue
         chosen.update((take.shot, take.take) for take in takes if _condition(term, takes)(take))
-    return frozenset(chosen | _needed(chosen, takes))
+    return frozenset(chosen | _needed(chosen, takes) | _bought_with(chosen, takes))
 
 
 def _of_approved_drafts(approved: Callable[[], Selected] | None) -> Selected:
@@ -126,10 +127,10 @@ def _in_state(name: str) -> Callable[[PlannedTake], bool]:
 def _with_continuations(slate: str, takes: Sequence[PlannedTake]) -> set[str]:
     """A shot and all shots that continue it, directly or through others."""
     continued_by: dict[str, set[str]] = {}
-    shots = {take.identity: take.shot for take in takes}
+    same = _by_identity(takes)
     for take in takes:
-        if take.continues:
-            continued_by.setdefault(shots[take.continues], set()).add(take.shot)
+        for before in same[take.continues] if take.continues else ():
+            continued_by.setdefault(before.shot, set()).add(take.shot)
     found, open_ = {slate}, [slate]
     while open_:
         further = continued_by.get(open_.pop(), set()) - found
@@ -141,14 +142,28 @@ def _with_continuations(slate: str, takes: Sequence[PlannedTake]) -> set[str]:
 def _needed(chosen: Iterable[tuple[str, int]], takes: Sequence[PlannedTake]) -> set[tuple[str, int]]:
     """The takes that chosen ones continue or are made of, directly or through others, and that are not made yet."""
     by_name = {(take.shot, take.take): take for take in takes}
-    by_identity = {take.identity: take for take in takes}
+    same = _by_identity(takes)
     needed: set[tuple[str, int]] = set()
     open_ = [by_name[name] for name in chosen]
     while open_:
         take = open_.pop()
-        for identity in take.needs if take.state == "new" else ():
-            before = by_identity[identity]
+        for before in chain.from_iterable(same[each] for each in take.needs) if take.state == "new" else ():
             if before.state != "cached" and (before.shot, before.take) not in needed:
                 needed.add((before.shot, before.take))
                 open_.append(before)
     return needed
+
+
+def _bought_with(chosen: Iterable[tuple[str, int]], takes: Sequence[PlannedTake]) -> set[tuple[str, int]]:
+    """The takes that are bought with chosen ones, as they have the same request."""
+    names = set(chosen)
+    keys = {take.key for take in takes if (take.shot, take.take) in names and not take.chosen.is_free}
+    return {(take.shot, take.take) for take in takes if take.key in keys}
+
+
+def _by_identity(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
+    """The takes by their identities, which those with the same request share."""
+    found: dict[str, list[PlannedTake]] = {}
+    for take in takes:
+        found.setdefault(take.identity, []).append(take)
+    return found

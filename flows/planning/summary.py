@@ -63,7 +63,9 @@ def _word(take: PlannedTake) -> str:
 
 
 def reason_of(take: PlannedTake) -> str:
-    """The reason for a take's state, after what holds it back."""
+    """The reason for a take's state, after what holds it back or the take with which it is bought."""
+    if take.bought_with:
+        return f"the same request as {take.bought_with}, which is bought for both"
     if take.waits_for:
         return f"waits for {waits_in_words(take)}; {take.reason}"
     return f"not selected; {take.reason}" if take.is_stand_in else take.reason
@@ -79,6 +81,6 @@ def waits_in_words(take: PlannedTake) -> str:
 
 def amounts_of(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
     """The prices of those takes that are still to be paid: one sum a currency, then `unknown` if any is not known."""
-    buying = [take for take in takes if take.state == "new" and not take.chosen.is_free]
+    buying = [take for take in takes if take.state == "new" and not (take.chosen.is_free or take.bought_with)]
     known = [money.exactly for money in sums(take.price for take in buying if take.price)]
     return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known

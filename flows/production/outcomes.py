@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from storyreel.flows.planning.candidate import Candidate
@@ -113,8 +113,17 @@ class ClipsToBuy(StoryreelError):
 def not_stopped_by(failures: Sequence[Failure], plan: Plan) -> list[PlannedTake]:
     """The takes of a plan that are neither among failed ones nor made to speech that is."""
     names = {(failure.shot, failure.take) for failure in failures}
-    failed = {take.identity for take in plan.takes if (take.shot, take.take) in names}
-    return [take for take in plan.takes if not failed.intersection((take.identity, *take.speech))]
+    return _without(plan, (take for take in plan.takes if (take.shot, take.take) in names))
+
+
+def once_spoken(plan: Plan) -> list[PlannedTake]:
+    """The takes of a plan that are neither speech that is still to be made nor made to it."""
+    return _without(plan, (take for take in plan.speech if take.state != "cached"))
+
+
+def _without(plan: Plan, missing: Iterable[PlannedTake]) -> list[PlannedTake]:
+    identities = {take.identity for take in missing}
+    return [take for take in plan.takes if identities.isdisjoint((take.identity, *take.speech))]
 
 
 def failure_of(take: PlannedTake, error: BaseException) -> Failure:

@@ -25,7 +25,7 @@ from prefect.states import Cancelled, Cancelling
 
 from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.names import DRAFT_TAG, TAG, film_tag, scene_run_name
-from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.settings import Settings
@@ -54,14 +54,16 @@ class ServerAway(StoryreelError):
     """The Prefect server does not answer any more, so it is not known how the scenes are."""
 
 
-async def run_scenes(plan: Plan, finished: Collection[str], parameters: Mapping[str, Any]) -> bool:
+async def run_scenes(
+    plan: Plan, to_make: Iterable[PlannedTake], finished: Collection[str], parameters: Mapping[str, Any]
+) -> bool:
     """Make the unfinished scenes in runs of their own and wait for them; False if there are less than two.
 
-    `finished` has the identities of finished takes; `parameters` are those that scenes and film have in common. Raises
-    SceneCancelled when all runs have ended.
+    `to_make` are the plan's takes whose speech is made, and `finished` the identities of finished takes; `parameters`
+    are those that scenes and film have in common. Raises SceneCancelled when all runs have ended.
     """
-    to_make = {take.identity for take in plan.takes if not take.waits_for}.difference(finished)
-    unfinished = [scene for scene, takes in plan.scenes() if scene and any(take.identity in to_make for take in takes)]
+    open_ = {take.identity for take in to_make if not (take.waits_for or take.lacks_sound)}.difference(finished)
+    unfinished = [scene for scene, takes in plan.scenes() if scene and any(take.identity in open_ for take in takes)]
     if len(unfinished) < 2:
         return False
     runs = await _create_runs(plan, unfinished, parameters)

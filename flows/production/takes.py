@@ -64,7 +64,8 @@ class TakeRuns:
         self._run = run
         self._limits = tuple(limits)
         self._agreed = None if agreed is None else frozenset(agreed)
-        self._by_identity = {take.identity: take for take in plan.takes}
+        # The order of several takes is that of the first: its budget is held against that one's shot.
+        self._by_identity = {take.identity: take for take in reversed(plan.takes)}
         self._by_shot = takes_by_shot(plan.clips)
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self._files = ClipParts(studio, self._by_identity, self.made, self.once)

@@ -259,6 +259,8 @@ def _maker(service: str, model: str) -> str:
 
 
 def _price(take: PlannedTake) -> str:
+    if take.bought_with:
+        return "–"
     if take.price is None:
         return "unknown"
     return take.price.exactly if take.price.amount else "free"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of, unaffordable, uncounted
-from storyreel.flows.planning.model import Plan
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
 from storyreel.tasks.home import Home
@@ -134,26 +132,29 @@ def test_the_budget_of_the_command_line_replaces_that_of_the_storyboard(tmp_path
 
 
 @one_in(5)
-@given(takes=st.lists(st.integers(1, 4), min_size=1, max_size=6), most=st.integers(0, 900))
+@given(
+    shots=st.lists(st.tuples(st.integers(1, 4), st.sampled_from(["On.", "Up."])), min_size=1, max_size=6),
+    most=st.integers(0, 900),
+)
 def test_the_fitting_shots_fit_and_no_other_shot_would(
-    tmp_path_factory: pytest.TempPathFactory, takes: list[int], most: int
+    tmp_path_factory: pytest.TempPathFactory, shots: list[tuple[int, str]], most: int
 ) -> None:
-    lines = "\n".join(f"  - {{shot: S{n}, action: On., takes: {count}}}" for n, count in enumerate(takes))
+    lines = "\n".join(f"  - {{shot: S{n}, action: {on}, takes: {takes}}}" for n, (takes, on) in enumerate(shots))
     film = f"storyboard: 1\ntitle: T\ndefaults: {{provider: apiyi}}\nshots:\n{lines}"
-    plan = plan_of(tmp_path_factory.mktemp("film"), film)
+    folder = tmp_path_factory.mktemp("film")
+    plan = plan_of(folder, film)
     amount = Decimal(most) / 100
     fits = fitting_shots(plan, limits_of(None, Money(amount=amount, currency="USD")), nothing)
 
-    def price(shots: Iterable[str]) -> Decimal:
-        return sum((_price(plan, shot) for shot in shots), Decimal(0))
+    def price(*more: str) -> Decimal:
+        """What these shots cost together: takes with the same request once."""
+        prices = {take.key: take.price.amount for take in plan.takes if take.shot in (*fits, *more) and take.price}
+        return sum(prices.values(), Decimal(0))
 
-    assert price(fits) <= amount
-    left = amount - price(fits)
-    assert all(_price(plan, take.shot) > left for take in plan.takes if take.shot not in fits)
-
-
-def _price(plan: Plan, shot: str) -> Decimal:
-    return sum((take.price.amount for take in plan.takes if take.shot == shot and take.price), Decimal(0))
+    assert price() <= amount
+    assert all(price(take.shot) > amount for take in plan.takes if take.shot not in fits)
+    if fits:
+        assert plan_of(folder, film, selection=fits).totals == (Money(amount=price(), currency="USD"),)
 
 
 def test_a_clip_that_waits_for_its_still_and_will_not_fit_is_told_before_the_still_is_bought(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def expected_seconds(folder: Path, shots: str, seconds: float | None = 60) -> fl
 
 
 def test_takes_are_made_at_once_up_to_the_limit_of_the_service(tmp_path: Path) -> None:
-    shots = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(2 * Apiyi.max_concurrent + 1))
+    shots = "".join(f"  - {{shot: S{n}, action: On {n}.}}\n" for n in range(2 * Apiyi.max_concurrent + 1))
     assert expected_seconds(tmp_path, shots) == 180
 
 
@@ -214,9 +214,9 @@ def test_a_model_that_allows_fewer_takes_longer_and_keeps_no_other_model_waiting
 ) -> None:
     (models := tmp_path / "models.yaml").write_text("models: 1\nservices: {apiyi: {wan3.0-video: {at_once: 2}}}\n")
     monkeypatch.setenv("STORYREEL_MODELS", str(models))
-    few = "".join(f"  - {{shot: F{n}, action: On., model: wan3.0-video}}\n" for n in range(7))
+    few = "".join(f"  - {{shot: F{n}, action: On {n}., model: wan3.0-video}}\n" for n in range(7))
     assert expected_seconds(tmp_path, few) == 240
-    many = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(Apiyi.max_concurrent - 2))
+    many = "".join(f"  - {{shot: S{n}, action: On {n}.}}\n" for n in range(Apiyi.max_concurrent - 2))
     assert expected_seconds(tmp_path, many) == 60
     assert expected_seconds(tmp_path, few + many) == 240, "six of the eight places are free for the others"
 

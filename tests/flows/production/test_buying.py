@@ -64,6 +64,8 @@ STILLS = (
     .replace("defaults:", "cast: {tom: {description: a boy, sheet: true}}\ndefaults:")
 )
 DRAFTED = STILLS.replace("format:", "draft: {provider: dashscope}\nformat:")
+AGAIN = "  - {shot: 1D, action: She climbs.}\n"
+"""The same request as 1A."""
 TWO_SECONDS = Money(amount=Decimal("0.168"), currency="USD")
 
 
@@ -121,7 +123,7 @@ def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
             st.sampled_from(["climbs", "falls", "rests"]),
             st.sampled_from(["sea", "moon"]),
             st.integers(1, 2),
-            st.sampled_from([(), ("1A",), ("1B",), ("1A+",), ("changed",), ("1C", "state:cached")]),
+            st.sampled_from([(), ("1A",), ("1B",), ("1D",), ("1A+",), ("changed",), ("1C", "state:cached")]),
             st.booleans(),
             st.booleans(),
             st.sampled_from(["still: false", "still: true", "still: His boots", "still: {takes: 2, circled: 1}"]),
@@ -134,7 +136,7 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
     on_set: Set, steps: list[tuple[str, str, int, tuple[str, ...], bool, bool, str]]
 ) -> None:
     for climbs, sea, takes, select, fails, draft, still in steps:
-        film = DRAFTED.replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
+        film = (DRAFTED + AGAIN).replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
         film = film.replace("STILL", still).replace("a boy", f"a boy who {climbs}")
         planned = on_set.plan(film, *select, draft=draft)
         if fails and planned.bought:

@@ -45,7 +45,7 @@ async def test_a_film_with_fewer_than_two_scenes_to_make_is_made_by_its_own_run(
 ) -> None:
     plan = plan_of(tmp_path, body)
     finished = {take.identity for take in plan.takes if take.shot in there}
-    assert not await run_scenes(plan, finished, {"storyboard": "film.yaml"})
+    assert not await run_scenes(plan, plan.takes, finished, {"storyboard": "film.yaml"})
 
 
 async def test_a_server_that_does_not_answer_is_told_and_not_waited_for_without_end(

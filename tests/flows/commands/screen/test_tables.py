@@ -22,7 +22,7 @@ def _printed(folder: Path, shots: str, provider: str | None = None) -> str:
 
 
 def _shots(count: int, key: str = "") -> str:
-    return "".join(f"  - {{shot: S{n}, action: x{key.format(n=n)}}}\n" for n in range(count))
+    return "".join(f"  - {{shot: S{n}, action: x{n}{key.format(n=n)}}}\n" for n in range(count))
 
 
 def test_each_take_of_a_short_plan_has_a_row(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_each_take_of_a_short_plan_has_a_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("provider", ["animatic", "dashscope"])
 def test_neighbours_of_a_long_plan_that_differ_in_their_slates_only_share_a_row(tmp_path: Path, provider: str) -> None:
-    shots = _shots(300).replace("S150, action: x", "S150, action: x, duration: 7s")
+    shots = _shots(300).replace("S150, action: x150", "S150, action: x150, duration: 7s")
     rows = [line for line in _printed(tmp_path, shots, provider).splitlines() if " take 1 " in line]
     assert [row.split("   ")[0].strip() for row in rows] == [
         "S0 take 1 … S149 take 1: 150", "S150 take 1", "S151 take 1 … S299 take 1: 149",
