@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
 
-from storyreel.specs.language.deliverables import Centre, Deliverable, is_near
+from storyreel.specs.language.deliverables import Centre, Deliverable
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Format, Shot, Storyboard
 from storyreel.specs.validation.check import FREE
@@ -24,6 +24,8 @@ def framing_warnings(film: Storyboard) -> Iterator[str]:
     unused: dict[str, list[str]] = {}
     beyond: dict[tuple[str, Axis, float, float], list[str]] = {}
     for one in film.deliverables:
+        if "reframe" in one.model_fields_set and one.has_shape_of(film.format):
+            yield f"`reframe` of {one.name} changes nothing: it has the shape of the film"
         for axis, written, nearest in _beyond(one.reframe, cuts.get(one.name)):
             beyond.setdefault((one.name, axis, written, nearest), []).append("`reframe`")
     for shot in film.all_shots:
@@ -47,9 +49,9 @@ def framing_warnings(film: Storyboard) -> Iterator[str]:
 
 def _cut(deliverable: Deliverable, film: Format) -> tuple[Axis, Fraction] | None:
     """The side of the film's pictures that a deliverable cuts, and the part of it that is kept; None if it does not."""
-    ratio, own = Fraction(*film.size), Fraction(*deliverable.size(film))
-    if deliverable.reframe.way != "centre" or is_near(ratio, own):
+    if deliverable.reframe.way != "centre" or deliverable.has_shape_of(film):
         return None
+    ratio, own = Fraction(*film.size), Fraction(*deliverable.size(film))
     return ("x", own / ratio) if ratio > own else ("y", ratio / own)
 
 

@@ -32,6 +32,7 @@ from storyreel.flows.production.text.words import subtitles_over, words_over
 from storyreel.specs.cut import EditPoints, edit_points
 from storyreel.specs.derived.deliverable import film_as, soft_languages, subtitle_languages
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.language.deliverables import Centre
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.conform import conform
@@ -42,6 +43,7 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.overlay import OverlaidClip
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
+from storyreel.tasks.media.shape.framing import Framing
 from storyreel.tasks.media.text.typefaces import Fonts
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.request.board import own_font
@@ -186,10 +188,16 @@ class _DeliverableMaker:
             accept="" if made.is_damaged else await house_signature(self.house),
             laid=LaidSound.of(take.laid_with(candidate), candidate.request, begins),
             grading=take.grading,
+            framing=self._framing(take),
             name=f"conform {take.shot} for {self._planned.name}",
             tags=shot_tags(take.shot, take.scene),
             progress=lambda done: None,
         )
+
+    def _framing(self, take: PlannedTake) -> Framing:
+        """How a take is brought into the shape of the deliverable; around its middle if it was made in it."""
+        at = Centre(x=0.5) if take.deliverable else self._shots[take.shot].frame_at
+        return Framing.of(self._planned.written, self._film.format, at)
 
     def _edit(self, take: PlannedTake, made: MadeTake) -> EditPoints:
         """The frames of a take that are used, counted at the deliverable's rate."""

@@ -46,10 +46,10 @@ class Framing(Frozen):
     def of(cls, deliverable: Deliverable, film: Format, at: Centre | None = None) -> Self:
         """The framing of a shot in a deliverable of a film. Where it is cut, `at`, the shot's own centre, comes first.
 
-        In the film's own shape it is as in the film, between bars, unless the deliverable says how.
+        In the film's own shape it is as in the film.
         """
         reframe = deliverable.reframe
-        if "reframe" not in deliverable.model_fields_set and deliverable.has_shape_of(film):
+        if deliverable.has_shape_of(film):
             return cls()
         if reframe.way != "centre":
             return cls(how=reframe.way)

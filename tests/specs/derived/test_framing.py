@@ -47,6 +47,11 @@ def test_a_centre_near_an_edge_is_told_with_the_one_that_is_used_for_each_delive
     assert list(framing_warnings(of_all)) == [f"`reframe`: {end.format('tall', '0.1', '0.158')}"]
 
 
+def test_a_way_to_reframe_pictures_of_the_same_shape_is_told(tmp_path: Path) -> None:
+    film = _film(tmp_path, f"[{{name: web, format: {{resolution: 1080p}}, reframe: blur}}, {TALL}]", "null")
+    assert list(framing_warnings(film)) == ["`reframe` of web changes nothing: it has the shape of the film"]
+
+
 @pytest.mark.parametrize(
     ("deliverables", "key", "why"),
     [

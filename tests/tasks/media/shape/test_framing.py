@@ -71,5 +71,4 @@ def test_the_centre_of_a_shot_comes_before_that_of_a_deliverable_and_a_picture_t
     assert framing(own, reframe="blur") == Framing(how="blur")
     assert framing(own, reframe="bars") == BARS
     same = {"resolution": "1080p"}
-    assert framing(own, format=same) == BARS, "in the film's own shape a foreign clip is as in the film"
-    assert framing(format=same, reframe="blur") == Framing(how="blur")
+    assert framing(own, format=same) == framing(format=same, reframe="blur") == BARS, "in its own shape as in the film"
