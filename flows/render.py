@@ -33,6 +33,7 @@ from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
 from storyreel.flows.production.ceiling import ceiling_of_run
+from storyreel.flows.production.credentials import check_signing
 from storyreel.flows.production.deliverables.make import make_deliverables
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
@@ -123,12 +124,12 @@ async def render_storyboard(
         deliverables: The deliverables to make beside the film, by their names, or `none`. Without it, all that cost
             nothing.
 
-    Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, NothingSelected, UnknownDeliverable,
-    BudgetExceeded, NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed, ReviewNeeded and
-    ClipsToBuy after all else is finished; DeliverablesFailed when the film itself is delivered; DiskError and
-    BucketError also if the film cannot be delivered in the end. A deployed run is suspended with a form instead of
-    BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A subflow is not suspended, even if
-    its parent is deployed.
+    Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, CredentialsError, NothingSelected,
+    UnknownDeliverable, BudgetExceeded, NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed,
+    ReviewNeeded and ClipsToBuy after all else is finished; DeliverablesFailed when the film itself is delivered;
+    DiskError and BucketError also if the film cannot be delivered in the end. A deployed run is suspended with a form
+    instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A subflow is not
+    suspended, even if its parent is deployed.
     """
     make_logs_legible()
     home = Home.of()
@@ -197,6 +198,7 @@ async def render_storyboard(
         source = await asyncio.to_thread(FilmSource.of, storyboard, plan.title, file, is_draft=draft)
         origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place, is_draft=draft)
         chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
+        await asyncio.to_thread(check_signing, planner.film)
         async with in_threads(open_delivery(chosen, source, home)) as delivery:
             rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
         return completed(rendering, rendering.in_words)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from storyreel.specs.language.base import StoryboardModel
+from storyreel.specs.language.credentials import Credentials
 from storyreel.specs.language.deliverables import Deliverable
 from storyreel.specs.language.models import (
     Budget,
@@ -132,6 +133,8 @@ class Storyboard(StoryboardModel):
     """The lettering of titles, cards, credits and subtitles."""
     titles: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     """Words over the picture, by times of the film."""
+    credentials: Credentials | None = None
+    """Content Credentials (C2PA) in the film: which model at which service made which take, signed."""
     deliverables: Annotated[tuple[Deliverable, ...], Field(max_length=20)] = ()
     """The film once more for each of them, in another shape, rate, codec or dress."""
 

@@ -10,6 +10,7 @@ from prefect import task
 from prefect.utilities.annotations import quote
 
 from storyreel.specs.cut import Cut
+from storyreel.tasks.credentials.sign import Signing
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
@@ -40,6 +41,7 @@ async def assemble(
     sound: FilmSound,
     chapters: Sequence[Chapter],
     texts: Sequence[TextTrack],
+    signing: Signing | None = None,
     studio: Studio,
     progress: Progress,
     name: str = "assemble",
@@ -56,6 +58,7 @@ async def assemble(
         sound=quote(sound),
         chapters=quote(chapters),
         texts=quote(texts),
+        signing=quote(signing),
         cache=studio.house_folder,
         shared=studio.shared_pieces,
         progress=progress,

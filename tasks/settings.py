@@ -37,6 +37,8 @@ WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
 WEBHOOK_SECRET = "FREEPIK_WEBHOOK_SECRET"
 PLAYER_URL = "STORYREEL_PLAYER_URL"
 PLAYER_SECRET = "STORYREEL_PLAYER_SECRET"
+CERTIFICATE = "STORYREEL_CERTIFICATE"
+CERTIFICATE_KEY = "STORYREEL_CERTIFICATE_KEY"
 
 _Model = TypeVar("_Model", bound=Frozen)
 
@@ -215,6 +217,16 @@ class Settings(Frozen):
         SecretStr | None, Variable(PLAYER_SECRET, default="one of its own in `STORYREEL_HOME`", is_secret=True)
     ] = None
     """Secret that signs the player's links; set the same where films are rendered and where `storyreel player` runs."""
+    certificate: Annotated[
+        Path | None,
+        BeforeValidator(_folder),
+        Variable(CERTIFICATE, default="a self-made one in `STORYREEL_HOME`, for trying"),
+    ] = None
+    """File with the certificate that signs Content Credentials, and after it those of its issuers, in PEM."""
+    certificate_key: Annotated[
+        Path | None, BeforeValidator(_folder), Variable(CERTIFICATE_KEY, default="that of the self-made certificate")
+    ] = None
+    """File with the private key of that certificate, in PEM and without a passphrase."""
 
     @property
     def model_file(self) -> Path:

@@ -65,6 +65,12 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "editing.import_cut",
             "Take over an editing program's cut: order, parts of takes, transitions, takes. Shows the change and asks.",
         ),
+        "credentials": Listed(
+            "credentials",
+            "Read the Content Credentials of a film: whether they hold, who signed, which model made what. Changes "
+            "nothing.",
+            only_looks=True,
+        ),
         "explain": Listed(
             "services",
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.settings import FFMPEG, FONT, HOME, MODELS, PRICES, WEBHOOK_URL, service_variable
+from storyreel.tasks.settings import CERTIFICATE, FFMPEG, FONT, HOME, MODELS, PRICES, WEBHOOK_URL, service_variable
 
 _PER_MACHINE = frozenset({FFMPEG, WEBHOOK_URL})
 """Variables that each machine sets for itself."""
-_PATHS = frozenset({HOME, MODELS, PRICES, FONT})
+_PATHS = frozenset({HOME, MODELS, PRICES, FONT, CERTIFICATE})
 """Variables that are stored as absolute paths: a run begins in another folder."""
 _SECRETS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 

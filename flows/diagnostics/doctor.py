@@ -28,6 +28,10 @@ from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import abridged, counted, reason
+from storyreel.tasks.credentials.certificate import certificate_of, signing_note
+from storyreel.tasks.credentials.library import REMEDY as SIGNING
+from storyreel.tasks.credentials.library import CredentialsError, is_installed
+from storyreel.tasks.credentials.sign import try_certificate
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
@@ -48,6 +52,7 @@ from storyreel.tasks.settings import (
     WEBHOOK_SECRET,
     WEBHOOK_URL,
     Settings,
+    SettingsError,
     service_variable,
 )
 from storyreel.tasks.storage.bucket import without_password
@@ -97,6 +102,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
             *_ffmpeg(environment),
             *_fonts(environment),
             _guide_voice(environment),
+            _credentials(environment),
             _prefect(),
             *_packages(),
             *check_prefect(environment, offline=offline),
@@ -165,6 +171,21 @@ def _guide_voice(environment: Mapping[str, str]) -> Check:
     if Settings.read(environment).guide_voice == "off":
         return Check("guide voice", "ok", f"off, as {GUIDE_VOICE} says; tones stand for the lines of animatics")
     return Check("guide voice", "ok", "there is none, so that tones stand for the lines of animatics", fix=REMEDY)
+
+
+def _credentials(environment: Mapping[str, str]) -> Check:
+    name = "credentials"
+    if not is_installed():
+        return Check(
+            name, "ok", "films cannot have Content Credentials (C2PA), because c2pa-python is missing", SIGNING
+        )
+    try:
+        if note := signing_note(environment):
+            return Check(name, "ok", note)
+        try_certificate(found := certificate_of(environment))
+    except (CredentialsError, SettingsError) as error:
+        return Check(name, "note", error.message, fix=error.next or error.hint)
+    return Check(name, "ok", f"Content Credentials are signed by {found.name}")
 
 
 def _prefect() -> Check:

@@ -81,6 +81,16 @@ def warnings_of(
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
     yield from words_warnings(film, own_font(film))
+    yield from _signature(film)
+
+
+def _signature(film: Storyboard) -> Iterator[str]:
+    """What to know of who signs the film."""
+    if film.credentials is not None:
+        from storyreel.tasks.credentials.certificate import signing_note  # of the few films that are signed
+
+        if note := signing_note():
+            yield note
 
 
 def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production import report
+from storyreel.flows.production.credentials import signing_of
 from storyreel.flows.production.delivery import TIMELINE, Delivery
 from storyreel.flows.production.film_folder import MANIFEST
 from storyreel.flows.production.film_parts import FilmParts
@@ -48,6 +49,7 @@ class FilmFinisher(NamedTuple):
         clips = await self.takes.house_clips()
         dissolves = await self.parts.dissolves(await self.takes.takes_in_cut(), clips)
         overlaid = await self.parts.overlaid(clips, dissolves)
+        signing = await signing_of(film, plan, self.takes, studio)
         self.takes.task_runs += 1
         sequence = await assemble(
             plan.cut,
@@ -60,6 +62,7 @@ class FilmFinisher(NamedTuple):
             sound=sound_of_plan(film, plan),
             chapters=chapters(film, plan.cut),
             texts=text_tracks(film, self.subtitles),
+            signing=signing,
             studio=studio,
             progress=lambda done: report_stage("", 0, "joining", done),
         )
@@ -90,6 +93,7 @@ class FilmFinisher(NamedTuple):
             spending=await studio.ask(Ledger.spent_by, "service", run=run),
             charges=await studio.ask(Ledger.charges, run=run),
             level=sequence.level,
+            signer=sequence.signer,
         )
         pages = await self.parts.pages()
         await in_thread(lambda _: self._write_beside(rendering, pages, made_takes, in_cut))

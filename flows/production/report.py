@@ -132,6 +132,8 @@ class Rendering(Frozen):
     """The level of its sound; None unless the storyboard asks for one."""
     deliverables: tuple[RenderedDeliverable, ...] = ()
     """Those that the run has made."""
+    signer: str = ""
+    """Who has signed its Content Credentials; empty if it has none."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
 
@@ -185,7 +187,8 @@ class Rendering(Frozen):
         defects = f"{counted(len(self.findings), 'defect')} found" if self.findings else ""
         kind = "a draft" if self.is_draft else ""
         loudness = self.level.in_words if self.level else ""
-        parts = (kind, self.takes_in_words, spent, f"{float(self.seconds):.4g} s", loudness, stand_ins, defects)
+        signed = f"credentials signed by {self.signer}" if self.signer else ""
+        parts = (kind, self.takes_in_words, spent, f"{float(self.seconds):.4g} s", loudness, signed, stand_ins, defects)
         return ", ".join(filter(None, parts))
 
     @property
@@ -228,6 +231,7 @@ class Rendering(Frozen):
             ),
             **({"level": self.level.as_json()} if self.level else {}),
             **({"deliverables": [each.as_json() for each in self.deliverables]} if self.deliverables else {}),
+            **({"credentials": {"signer": self.signer}} if self.signer else {}),
             "spent": single_total(self.spent, self.unpriced),
             "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
             "unpriced": self.unpriced,

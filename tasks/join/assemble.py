@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.credentials.sign import Signing
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mux import Chapter, PictureRange, mux
@@ -55,6 +56,8 @@ class FilmFile(Frozen):
     """Length of the sound at 48 kHz, as a player plays it."""
     level: ReachedLevel | None = None
     """The level of the sound; None unless the storyboard asks for one."""
+    signer: str = ""
+    """Who has signed its Content Credentials; empty if it has none."""
 
 
 async def assemble_film(
@@ -70,16 +73,18 @@ async def assemble_film(
     sound: FilmSound = PLAIN,
     chapters: Sequence[Chapter] = (),
     texts: Sequence[TextTrack] = (),
+    signing: Signing | None = None,
     shared: SharedPieces | None = None,
     progress: Progress | None = None,
 ) -> FilmFile:
     """Join house clips, one per event of the cut and in its order, into the file `out`.
 
     The key of a dissolve is the shot that it leads into; that of a piece with words over it the frame of the film at
-    which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles. Encoded sound is found
-    and stored in the house cache `cache`, and copied from the pieces that hosts share. Equal input gives equal bytes:
-    if `out` has those of a film that was joined of the same pieces, it stays. Else the film is verified before it
-    replaces `out`: on MediaError or cancellation `out` is unchanged.
+    which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles, `signing` the Content
+    Credentials that it gets. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces
+    that hosts share. Equal input gives equal bytes, but for the signature: if `out` has those of a film that was joined
+    of the same pieces, it stays. Else the film is verified before it replaces `out`: on MediaError, CredentialsError or
+    cancellation `out` is unchanged.
     """
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
     pieces = [*clips, *dissolves.values(), *overlaid.values()]
@@ -88,10 +93,16 @@ async def assemble_film(
     heard = _part(progress, 0, _ENCODING)
     encoded, level = await encode_film_sound(cut, sounds, sound, cache, shared=shared, progress=heard)
     files = [piece.sound for piece in encoded]
-    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts)
+    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts, signing)
 
     def copy(film: Path, report: Progress) -> None:
         mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report, texts=texts)
+        if signing:
+            # Beside the film, under its name: by its ending the library knows how to write into it.
+            signed = film.parent / "signed" / film.name
+            signed.parent.mkdir()
+            signing.write(film, signed)
+            signed.replace(film)
 
     made = await asyncio.to_thread(_find, out, record)
     if made is None:
@@ -108,7 +119,8 @@ async def assemble_film(
     if progress:
         progress(1.0)
     return FilmFile(path=out, digest=made.digest, frames=cut.frames, rate=cut.rate,
-                    seconds=cut.rate.seconds(cut.frames), samples=made.samples, level=level)  # fmt: skip
+                    seconds=cut.rate.seconds(cut.frames), samples=made.samples, level=level,
+                    signer=signing.certificate.name if signing else "")  # fmt: skip
 
 
 class _Made(Frozen):
@@ -121,7 +133,7 @@ class _Made(Frozen):
 def _record_file(
     cache: Path, cut: Cut, pictures: Sequence[PicturePiece], sound: Sequence[SoundPiece],
     ranges: Sequence[PictureRange], house: HouseFormat, title: str, chapters: Sequence[Chapter],
-    texts: Sequence[TextTrack],
+    texts: Sequence[TextTrack], signing: Signing | None,
 ) -> Path:  # fmt: skip
     """The place in the house cache of the record of a film, by everything that its bytes depend on."""
     digests = {piece.picture: (piece.picture_digest, piece.signature, piece.delay) for piece in pictures}
@@ -139,6 +151,7 @@ def _record_file(
         title,
         chapters,
         *((texts,) if texts else ()),
+        *((signing.identity,) if signing else ()),
     )
     return piece_folder(cache, key) / "film.json"
 

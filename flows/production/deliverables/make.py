@@ -19,6 +19,7 @@ from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.finishing.subtitles import SubtitleTrack, tracks_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.takes.upstream import anchor_of
+from storyreel.flows.production.credentials import signing_of
 from storyreel.flows.production.deliverables.retimed import Retimer
 from storyreel.flows.production.delivery import Delivery
 from storyreel.flows.production.film_parts import FilmParts
@@ -129,6 +130,7 @@ class _DeliverableMaker:
             sound=self._retimer.sound(sound_of_plan(shown, plan)),
             chapters=chapters(self._film, self._cut),
             texts=self._retimer.tracks(tracks_in_file([track for track in tracks if track.language in soft])),
+            signing=await signing_of(self._film, plan, self._takes, self._studio, [self._as_edit]),
             studio=self._studio,
             progress=lambda done: report_stage("", self._number, "joining", done),
             name=f"deliver {name}",
@@ -150,6 +152,12 @@ class _DeliverableMaker:
             level=file.level,
             subtitles=tuple(text.name for text in texts),
         )
+
+    @property
+    def _as_edit(self) -> str:
+        """What was done to the film, for its credentials."""
+        width, height = self._planned.size
+        return f"made again as {width}x{height} at {self._cut.rate} frames a second, {self.house.codec}"
 
     async def _pictures(self, *, has_words: bool) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
         """The clips and dissolves of the cut. Those of the film, if its picture is the same."""

@@ -1,0 +1,88 @@
+"""Writes a signed copy of a film, with its credentials in it."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.credentials.certificate import Certificate
+from storyreel.tasks.credentials.claim import DRAWN, SOURCES, ClaimedTake, FilmClaim
+from storyreel.tasks.credentials.library import CredentialsError, context, library
+from storyreel.tasks.settings import CERTIFICATE
+
+_VERSION = 1
+"""Part of the identity; increased when something else is said of the same takes."""
+
+
+class Signing(Frozen):
+    """What is said of a film, and who signs it."""
+
+    claim: FilmClaim
+    certificate: Certificate
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Everything that credentials say, but for the time. No two signatures have the same bytes."""
+        takes = [take.model_dump(mode="json", exclude={"file"}) for take in self.claim.takes]
+        claim = self.claim.model_dump(mode="json", exclude={"takes"})
+        return _VERSION, claim, takes, self.certificate.chain
+
+    def write(self, film: Path, into: Path) -> None:
+        """Write a signed copy of a film, whose signature is checked.
+
+        A take whose file has credentials brings them along. Raises CredentialsError, SettingsError for the key, and
+        OSError.
+        """
+        c2pa = library()
+        try:
+            with c2pa.Builder(self.claim.definition() | {"ingredients": []}, context=context()) as builder:
+                for take in self.claim.takes:
+                    _add(builder, take)
+                with self._signer() as signer:
+                    builder.sign_file(film, into, signer)
+        except c2pa.C2paError as error:
+            raise _not_signed(error) from error
+
+    def _signer(self) -> Any:
+        c2pa, certificate = library(), self.certificate
+        info = c2pa.C2paSignerInfo(certificate.algorithm, certificate.chain.encode(), certificate.key(), None)
+        return c2pa.Signer.from_info(info)
+
+
+def try_certificate(certificate: Certificate) -> None:
+    """Return if films can be signed with a certificate, by signing a small picture.
+
+    Raises CredentialsError, and SettingsError for the key.
+    """
+    from PIL import Image
+
+    c2pa, picture = library(), io.BytesIO()
+    Image.new("L", (8, 8)).save(picture, "JPEG")
+    picture.seek(0)
+    created = {"action": "c2pa.created", "digitalSourceType": SOURCES + DRAWN}
+    definition = {"assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}]}
+    signing = Signing(claim=FilmClaim(title="", takes=()), certificate=certificate)
+    try:
+        with c2pa.Builder(definition, context=context()) as builder, signing._signer() as signer:
+            builder.sign(signer, "image/jpeg", picture, io.BytesIO())
+    except c2pa.C2paError as error:
+        raise _not_signed(error) from error
+
+
+def _add(builder: Any, take: ClaimedTake) -> None:
+    """Add a take as an ingredient, with the credentials that its file has, unless they cannot be read."""
+    c2pa = library()
+    with suppress(c2pa.C2paError), take.file.open("rb") as file:
+        builder.add_ingredient(take.as_ingredient(), take.form, file)
+        return
+    # An unknown type is not looked into.
+    builder.add_ingredient(take.as_ingredient(), "application/octet-stream", io.BytesIO())
+
+
+def _not_signed(error: Exception) -> StoryreelError:
+    hint = f"check the certificate of {CERTIFICATE}, or unset it; everything that was made is kept"
+    return CredentialsError(f"the film cannot be signed: {str(error).splitlines()[0]}", hint=hint)

@@ -1,0 +1,91 @@
+"""A film that says of itself what it is made of: signed once, and again only when something else is said of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from storyreel.flows.production.report import Rendering
+from storyreel.flows.render import render_storyboard
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.credentials.certificate import certificate_of, known_issuers
+from storyreel.tasks.credentials.claim import FilmClaim
+from storyreel.tasks.credentials.read import read_credentials
+from storyreel.tasks.credentials.sign import Signing
+from storyreel.tasks.join.verify_master import verify_master
+from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.settings import SettingsError
+from tests.services.jobs import Script
+from tests.tasks.generated_clips import make_clip
+from tests.tasks.providers.hosted_services import SERVICES
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: Two Rooms
+format: {fps: 12}
+defaults: {duration: 2s}
+CREDENTIALS
+shots:
+  - {shot: 1A, action: One., provider: apiyi}
+  - {shot: 1B, action: Two.}
+"""
+DELIVERABLE = "deliverables: [{name: archive, codec: prores-422-hq, format: {size: 256x256}}]"
+
+
+async def test_a_film_is_signed_once_with_what_its_services_have_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+    plain_clip = make_clip(tmp_path / "plain.mp4", frames=24, fps="12", size="1280x720", sound=None)
+    claim = FilmClaim(title="a clip of the service", takes=())
+    clip = tmp_path / "clip.mp4"
+    Signing(claim=claim, certificate=certificate_of({"STORYREEL_HOME": str(tmp_path / "service")})).write(
+        plain_clip, clip
+    )
+    service = SERVICES["apiyi"].emulated()
+    service.use_script(Script(waiting=0, running=0, delivers=clip))
+
+    async def rendered(credentials: str) -> Rendering:
+        (tmp_path / "film.yaml").write_text(FILM.replace("CREDENTIALS", credentials))
+        return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
+
+    with service.served() as base:
+        for name, value in SERVICES["apiyi"].environment(base).items():
+            monkeypatch.setenv(name, value)
+        plain = await rendered("")
+        sequence = Path(plain.sequence)
+        unsigned = sequence.read_bytes()
+        made = await rendered("credentials: {author: Ana Film, prompts: true}\n" + DELIVERABLE)
+        signed = sequence.read_bytes()
+        assert verify_master(sequence, 48, HouseFormat(width=1280, height=720, rate=FrameRate.parse("12")))
+        found = read_credentials(tmp_path / "out" / "deliverables" / "archive.mov", known_issuers())
+        assert (found.state, len(found.takes), found.edits[-1].partition(" at ")[0]) == (
+            "valid", 2, "made again as 256x256",
+        )  # fmt: skip
+        await rendered("credentials: {author: Ana Film, prompts: true}")
+        assert sequence.read_bytes() == signed, "what is signed already stays"
+        found = read_credentials(sequence, known_issuers())
+        assert (found.state, found.source, found.author) == ("valid", "compositeSynthetic", "Ana Film")
+        one, two = found.takes
+        assert (one.name, one.service, one.key, bool(one.made)) == ("1A take 1", "apiyi", made.shots[0].key, True)
+        assert "One." in one.prompt and one.own.startswith("Storyreel") and one.own_is_intact
+        assert (two.source, two.made, two.own) == ("digitalCreation", "", "")
+        manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+        assert manifest["credentials"] == {"signer": found.signer} and "credentials" not in plain.as_json()
+        await rendered("")
+        assert sequence.read_bytes() == unsigned, "a film without credentials is what it was"
+        assert len(service.accepted) == 1
+
+
+async def test_a_film_that_could_not_be_signed_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYREEL_CERTIFICATE", str(tmp_path / "none.pem"))
+    (tmp_path / "film.yaml").write_text(FILM.replace("CREDENTIALS", "credentials: true").replace("apiyi", "animatic"))
+    with pytest.raises(SettingsError):
+        await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
