@@ -33,7 +33,7 @@ shots:
   - {shot: 1A, action: One., provider: apiyi}
   - {shot: 1B, action: Two.}
 """
-DELIVERABLE = "deliverables: [{name: archive, codec: prores-422-hq, format: {size: 256x256}}]"
+DELIVERABLE = "deliverables: [{name: web, format: {size: 256x256}}]"
 
 
 async def test_a_film_is_signed_once_with_what_its_services_have_signed(
@@ -62,7 +62,7 @@ async def test_a_film_is_signed_once_with_what_its_services_have_signed(
         made = await rendered("credentials: {author: Ana Film, prompts: true}\n" + DELIVERABLE)
         signed = sequence.read_bytes()
         assert verify_master(sequence, 48, HouseFormat(width=1280, height=720, rate=FrameRate.parse("12")))
-        found = read_credentials(tmp_path / "out" / "deliverables" / "archive.mov", known_issuers())
+        found = read_credentials(tmp_path / "out" / "deliverables" / "web.mp4", known_issuers())
         assert (found.state, len(found.takes), found.edits[-1].partition(" at ")[0]) == (
             "valid", 2, "made again as 256x256",
         )  # fmt: skip
