@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from storyreel.flows.errors import Interrupted, NotAllowed
+    from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable, UnknownDeliverable
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.planning.selection import NothingSelected
     from storyreel.flows.production.agreement import NotAgreed
     from storyreel.flows.production.film_folder import FolderTaken
-    from storyreel.flows.production.outcomes import ClipsToBuy, ShotsFailed
-    from storyreel.flows.production.report import RenderedTake, Rendering
+    from storyreel.flows.production.outcomes import ClipsToBuy, DeliverablesFailed, ShotsFailed
+    from storyreel.flows.production.report import RenderedDeliverable, RenderedTake, Rendering
     from storyreel.flows.production.slots.service_limits import LimitMissing
     from storyreel.flows.render import render_storyboard
     from storyreel.flows.review.model import ReviewNeeded
@@ -43,22 +44,24 @@ if TYPE_CHECKING:
     from storyreel.tasks.storage.disk import DiskError
 
 __all__ = [
-    "Ambiguous", "BucketError", "BudgetExceeded", "ClipsToBuy", "DiskError", "FolderTaken", "Interrupted",
-    "LedgerError", "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected",
-    "Plan", "PlannedTake", "Problem", "ProviderError", "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError",
-    "ShotsFailed", "Storyboard", "StoryboardError", "StoryreelError", "Terminal", "Transient", "plan", "read", "render",
-    "render_storyboard", "render_sync",
+    "Ambiguous", "BucketError", "BudgetExceeded", "ClipsToBuy", "DeliverablesFailed", "DiskError", "FolderTaken",
+    "Interrupted", "LedgerError", "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved",
+    "NothingSelected", "Plan", "PlannedDeliverable", "PlannedTake", "Problem", "ProviderError",
+    "RenderedDeliverable", "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError", "ShotsFailed",
+    "Storyboard", "StoryboardError", "StoryreelError", "Terminal", "Transient", "UnknownDeliverable", "plan",
+    "read", "render", "render_storyboard", "render_sync",
 ]  # fmt: skip
 
 _MODULES = MappingProxyType(
     {
         "flows.errors": ("Interrupted", "NotAllowed"),
+        "flows.planning.finishing.deliverables": ("PlannedDeliverable", "UnknownDeliverable"),
         "flows.planning.model": ("Plan", "PlannedTake"),
         "flows.planning.selection": ("NothingSelected",),
         "flows.production.agreement": ("NotAgreed",),
         "flows.production.film_folder": ("FolderTaken",),
-        "flows.production.outcomes": ("ClipsToBuy", "ShotsFailed"),
-        "flows.production.report": ("RenderedTake", "Rendering"),
+        "flows.production.outcomes": ("ClipsToBuy", "DeliverablesFailed", "ShotsFailed"),
+        "flows.production.report": ("RenderedDeliverable", "RenderedTake", "Rendering"),
         "flows.production.slots.service_limits": ("LimitMissing",),
         "flows.render": ("render_storyboard",),
         "flows.review.model": ("ReviewNeeded",),

@@ -38,17 +38,19 @@ def plan(
     vars: Mapping[str, str] | None = None,
     select: Sequence[str] | str = (),
     draft: bool = False,
+    deliverables: Sequence[str] | str = (),
 ) -> Plan:
     """Plan what a render would make and buy, from whom and for how much. Makes and buys nothing.
 
     `provider` makes all shots, whatever the storyboard says. `select` holds the shots to make (`1B`, `1A+`, `scene:2`,
     `state:new`, `changed`); the animatic stands in for the others. Of the result, `bought` are the takes that would be
     bought, `totals` what they cost (one sum a currency), `unpriced` how many of them have no known price. With `draft`
-    it is the plan of the storyboard's draft. `other` is the plan of the other of the two.
+    it is the plan of the storyboard's draft. `other` is the plan of the other of the two. `deliverables` are the names
+    of those to make, or `none`; without it, all that cost nothing.
 
-    Raises SettingsError, StoryboardError, BucketError, LedgerError and NothingSelected.
+    Raises SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected and UnknownDeliverable.
     """
-    return Planner.of(_request(storyboard, provider, vars, select, draft=draft)).plan()
+    return Planner.of(_request(storyboard, provider, vars, select, draft=draft, deliverables=deliverables)).plan()
 
 
 async def render(
@@ -61,23 +63,25 @@ async def render(
     buy: bool = False,
     out: Path | str | None = None,
     draft: bool = False,
+    deliverables: Sequence[str] | str = (),
 ) -> Rendering:
     """Render a storyboard into `sequence.mp4` in `out`: a folder or an address, `renders/<title>` if left out.
 
-    `storyboard`, `provider`, `vars`, `select` and `draft` are as for `plan`; a draft goes to `draft` in `out`.
+    `storyboard`, `provider`, `vars`, `select`, `draft` and `deliverables` are as for `plan`; a draft goes to `draft` in
+    `out`.
     Nothing is bought unless there is a `budget` (`20 USD`) or `buy` is true; a budget in the storyboard counts. In a
     flow or task of your own this is a subflow. Elsewhere the run reports to the server that Prefect's settings name,
     else to that of `storyreel ui`, else to a temporary one of Prefect's.
 
     Raises before anything is made: SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected,
-    BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no
-    amount; and RunFailed if the server does not answer. Raises after all else is finished: ShotsFailed, ReviewNeeded,
-    ClipsToBuy.
+    UnknownDeliverable, BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a
+    `budget` that is no amount; and RunFailed if the server does not answer. Raises after all else is finished:
+    ShotsFailed, ReviewNeeded, ClipsToBuy, DeliverablesFailed.
     Raises Interrupted if the run is cancelled. What was made and paid for is kept. If the server goes away meanwhile,
     the film is made all the same and returned at most 20 s later; the logger `storyreel` has a warning then, and if the
     server is waited for before anything is made.
     """
-    request = _request(storyboard, provider, vars, select, budget, out, draft=draft)
+    request = _request(storyboard, provider, vars, select, budget, out, draft=draft, deliverables=deliverables)
     agreed = await asyncio.to_thread(_agreed, request, buy)
     pages = await asyncio.to_thread(local_server)
     # More than a second of imports, which a wrong storyboard does not wait for.
@@ -98,6 +102,7 @@ async def render(
             out=str(request.out) if request.out else None,
             agreed=agreed,
             draft=request.draft,
+            deliverables=list(request.deliverables) or None,
         )
 
     if not pages and not _is_server_chosen():
@@ -126,11 +131,13 @@ def render_sync(
     buy: bool = False,
     out: Path | str | None = None,
     draft: bool = False,
+    deliverables: Sequence[str] | str = (),
 ) -> Rendering:
     """Call `render` and wait for it. Not for code that runs in an event loop: `await render(…)` there."""
     making = render(
-        storyboard, provider=provider, vars=vars, select=select, budget=budget, buy=buy, out=out, draft=draft
-    )
+        storyboard, provider=provider, vars=vars, select=select, budget=budget, buy=buy, out=out, draft=draft,
+        deliverables=deliverables,
+    )  # fmt: skip
     return asyncio.run(making)
 
 
@@ -143,6 +150,7 @@ def _request(
     out: Path | str | None = None,
     *,
     draft: bool = False,
+    deliverables: Sequence[str] | str = (),
 ) -> RunRequest:
     return RunRequest(
         storyboard=storyboard,
@@ -152,6 +160,7 @@ def _request(
         budget=parse_money(budget) if isinstance(budget, str) else budget,
         out=out,
         draft=draft,
+        deliverables=(deliverables,) if isinstance(deliverables, str) else tuple(deliverables),
     )
 
 

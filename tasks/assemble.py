@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.utilities.annotations import quote
 
 from storyreel.specs.cut import Cut
@@ -23,8 +24,10 @@ from storyreel.tasks.progress import Progress
 from storyreel.tasks.studio import Studio
 
 
-@task(name="assemble")
-async def assemble_task(cut: Any, clips: Any, dissolves: Any, house: Any, out: Path, **options: Any) -> FilmFile:
+@task(name="assemble", task_run_name="{name}", cache_policy=NO_CACHE)
+async def assemble_task(
+    name: str, cut: Any, clips: Any, dissolves: Any, house: Any, out: Path, **options: Any
+) -> FilmFile:
     """Prefect task around `assemble_film`. It runs each time: the film is written to a folder of the user."""
     return await assemble_film(cut, clips, dissolves, house, out, **options)
 
@@ -47,7 +50,8 @@ async def assemble(
     name: str = "assemble",
 ) -> FilmFile:
     """Run `assemble_task` under a name, with the results of other tasks unquoted. Raises MediaError."""
-    return await assemble_task.with_options(task_run_name=name)(
+    return await assemble_task(
+        name,
         quote(cut),
         clips,
         dissolves,

@@ -25,7 +25,18 @@ from storyreel.flows.deployment.environment import is_secret
 from storyreel.flows.deployment.request import FilmOptions, Overlap, Spread
 from storyreel.flows.deployment.schedules import parse_schedules
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.values import MEANING, Amount, Name, NonEmptyText, Source, Switch, Text, as_count, as_text
+from storyreel.specs.language.values import (
+    MEANING,
+    Amount,
+    DeliverableName,
+    Name,
+    NonEmptyText,
+    Source,
+    Switch,
+    Text,
+    as_count,
+    as_text,
+)
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.problems.problem import KeyErrors, Problem, StoryboardError
 from storyreel.specs.storyboard import is_remote
@@ -142,6 +153,7 @@ class _Film(_Shared):
     rrule: Annotated[tuple[_RRule, ...], _OneOrMore] = ()
     vars: dict[Name, Text] = Field(default={})
     select: Annotated[tuple[NonEmptyText, ...], _OneOrMore] = ()
+    deliverables: Annotated[tuple[DeliverableName, ...], _OneOrMore] = ()
     out: _Place = ""
 
     @property
@@ -207,6 +219,7 @@ def _options(found: _Deployments, film: _Film, folder: Path, named: FilmOptions)
             "schedules": _schedules(film, found.timezone) or named.schedules,
             "vars": {**named.vars, **film.vars},
             "selection": film.select or named.selection,
+            "deliverables": film.deliverables or named.deliverables,
             "out": (film.out if is_remote(film.out) else str(folder / film.out)) if film.out else None,
             "limits": {**named.limits, **found.limits},
         }

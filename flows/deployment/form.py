@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storyreel.flows.deployment.request import DeploymentRequest
+from storyreel.flows.planning.finishing.deliverables import NO_DELIVERABLE
 from storyreel.flows.planning.selection import selectable, terms_of
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.language.values import LONGEST_TEXT
@@ -23,7 +24,7 @@ from storyreel.tasks.providers import load, names
 NO_FORM: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properties": {}}
 """The form of a deployment whose runs are started by other runs only."""
 
-_ORDER = ("vars", "select", "provider", "draft", "budget", "out", "spread")
+_ORDER = ("vars", "select", "provider", "draft", "deliverables", "budget", "out", "spread")
 """The parameters of a film's form; what the film does not have is left out."""
 _MOST_CHOICES = 500
 """Of the terms that select shots; a film with more has a list of free texts, as the pages draw every choice."""
@@ -41,13 +42,18 @@ def form_of(request: DeploymentRequest, environment: Mapping[str, str] = os.envi
     services = _services(request.services, environment)
     fields = {name: _optional(field) for name, field in render_storyboard.parameters.properties.items()}
     fields["provider"] = _provider(fields["provider"], services, run.provider)
-    fields["select"] = _select(fields["select"], [*selectable(film), *terms_of(run.selection)])
+    fields["select"] = _choices(fields["select"], [*selectable(film), *terms_of(run.selection)])
     if variables := variables_of(file, film, services):
         fields["vars"] = _vars(variables)
     else:
         del fields["vars"]
     if film.draft is None:
         del fields["draft"]
+    if film.deliverables:
+        named = [*(each.name for each in film.deliverables), NO_DELIVERABLE]
+        fields["deliverables"] = _choices(fields["deliverables"], named)
+    else:
+        del fields["deliverables"]
     if request.spread == "none":
         del fields["spread"]
     shown = [name for name in _ORDER if name in fields]
@@ -85,7 +91,7 @@ def _variable(variable: Variable, place: int) -> dict[str, Any]:
     return {**field, "type": "string", **kind}
 
 
-def _select(field: dict[str, Any], terms: list[str]) -> dict[str, Any]:
+def _choices(field: dict[str, Any], terms: list[str]) -> dict[str, Any]:
     choices = list(dict.fromkeys(terms))
     kind = {"enum": choices} if len(choices) <= _MOST_CHOICES else {}
     described = {key: field[key] for key in ("title", "description")}

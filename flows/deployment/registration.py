@@ -276,6 +276,7 @@ def _parameters(film: FilmDeployment, request: DeploymentRequest) -> dict[str, A
         "out": film.out,
         "spread": None if request.spread == "none" else request.spread,
         "draft": run.draft or None,
+        "deliverables": list(run.deliverables) or None,
     }
     others = {name: value for name, value in request.kept.items() if name not in ours}
     return others | {name: value for name, value in ours.items() if value is not None}

@@ -56,6 +56,7 @@ class FilmOptions(Frozen):
     """Whether an earlier `budget` is to go."""
     out: str | None = None
     draft: bool = False
+    deliverables: tuple[str, ...] = ()
     bucket: str | None = None
     schedules: tuple[Schedule, ...] = ()
     no_schedule: bool = False
@@ -80,6 +81,7 @@ class FilmOptions(Frozen):
             budget=self.budget or (None if self.no_budget else _kept_budget(old, film, current)),
             out=self.out or self._kept_out(old),
             draft=self.draft or bool(old.get("draft")),
+            deliverables=self.deliverables or tuple(old.get("deliverables") or ()),
         )
 
     def spread_of(self, film: Storyboard, current: DeploymentResponse | None) -> Spread:

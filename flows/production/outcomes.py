@@ -94,6 +94,7 @@ class DeliverablesFailed(StoryreelError):
     """The film is made and delivered, and some of its deliverables could not be made; `failed` has the reasons."""
 
     def __init__(self, film: Path | str, failed: Mapping[str, str], all_of_them: int) -> None:
+        self.failed = dict(failed)
         lines = [f"{film} is made, and {len(failed)} of {counted(all_of_them, 'deliverable')} could not be"]
         super().__init__("\n".join((*lines, *(f"  {name}: {reason}" for name, reason in failed.items()))))
 

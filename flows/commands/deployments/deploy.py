@@ -46,6 +46,7 @@ def deploy(
     budget: chosen.Ceiling = None,
     out: options.Out = None,
     draft: options.Draft = False,
+    deliverables: options.Deliverables = None,
     name: chosen.Name = None,
     bucket: Annotated[
         str | None,
@@ -81,8 +82,8 @@ def deploy(
     set_prefect_defaults()
     films = chosen.film_options(
         storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
-        select=select, budget=budget, out=out, draft=draft, name=name, bucket=bucket, limits=limits, overlap=overlap,
-        spread=spread, lost_after=lost_after, reset=reset, pool=pool,
+        select=select, budget=budget, out=out, draft=draft, deliverables=deliverables, name=name, bucket=bucket,
+        limits=limits, overlap=overlap, spread=spread, lost_after=lost_after, reset=reset, pool=pool,
     )  # fmt: skip
     if any(not film.pool for film in films):
         raise typer.BadParameter("--pool is missing: the work pool whose workers render the film")
@@ -110,6 +111,7 @@ def serve(
     budget: chosen.Ceiling = None,
     out: options.Out = None,
     draft: options.Draft = False,
+    deliverables: options.Deliverables = None,
     name: chosen.Name = None,
     limits: chosen.Limits = None,
     overlap: chosen.Overlap = None,
@@ -123,8 +125,8 @@ def serve(
     set_prefect_defaults()
     named = chosen.film_options(
         storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
-        select=select, budget=budget, out=out, draft=draft, name=name, limits=limits, overlap=overlap,
-        lost_after=lost_after, reset=reset,
+        select=select, budget=budget, out=out, draft=draft, deliverables=deliverables, name=name, limits=limits,
+        overlap=overlap, lost_after=lost_after, reset=reset,
     )  # fmt: skip
     films = [film.model_copy(update={"pool": "", "bucket": None, "spread": None}) for film in named]
     from storyreel.flows.deployment import serve as serving

@@ -119,6 +119,7 @@ def film_options(
     out: str | None,
     name: str | None,
     limits: list[str] | None,
+    deliverables: list[str] | None,
     **more: Any,
 ) -> list[FilmOptions]:
     """The options of each film, named here or in a file. Raises typer.BadParameter and DeploymentsError."""
@@ -152,6 +153,7 @@ def film_options(
         out=out,
         schedules=tuple(read_schedules(crons, intervals, rrules, timezone)),
         limits=_limits(limits),
+        deliverables=tuple(deliverables or ()),
         **more,
     )
     if is_all:

@@ -165,3 +165,9 @@ def test_a_wrong_amount_is_told_what_an_amount_is(fields: Fields) -> None:
 async def test_a_run_that_was_given_a_wrong_amount_all_the_same_says_it_too(prefect_server: str) -> None:
     with pytest.raises(Exception, match="this is not an amount of money; write for example `20 USD`"):
         await render_storyboard("film.yaml", budget="lots")
+
+
+def test_the_deliverables_of_a_film_are_offered_and_none_of_them(fields: Fields) -> None:
+    assert "deliverables" not in fields()
+    offered = fields(FILM.replace("vars:", "deliverables: [{name: web}, {name: phone}]\nvars:"))["deliverables"]
+    assert offered["items"]["enum"] == ["web", "phone", "none"]
