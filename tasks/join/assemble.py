@@ -91,7 +91,9 @@ async def assemble_film(
     delay = _common_delay(pieces)
     sounds = [clip.raw_sound for clip in clips]
     heard = _part(progress, 0, _ENCODING)
-    encoded, level = await encode_film_sound(cut, sounds, sound, cache, shared=shared, progress=heard)
+    encoded, level = await encode_film_sound(
+        cut, sounds, sound, cache, codec=house.sound_codec, shared=shared, progress=heard
+    )
     files = [piece.sound for piece in encoded]
     record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts, signing)
 

@@ -1,4 +1,4 @@
-"""Write the film as MP4: the packets of the pieces of picture and of sound one after the other."""
+"""Write the film as MP4 or MOV: the packets of the pieces of picture and of sound one after the other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -17,7 +18,7 @@ from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join.text_tracks import TextTrack, add_tracks, index_size, text_packets
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.pcm import AAC_FRAME
+from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_24_BIT_SAMPLE
 from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.progress import Progress
 
@@ -55,8 +56,8 @@ def mux(
     progress: Progress,
     texts: Sequence[TextTrack] = (),
 ) -> None:
-    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT, in order, and
-    `texts` its subtitles.
+    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT or of raw
+    samples of 24 bit, in order, and `texts` its subtitles.
 
     Packets keep their bytes and get new times, so that every step is exactly one frame. Raises MediaError if a piece
     lacks a keyframe or frames that the cut needs.
@@ -65,19 +66,32 @@ def mux(
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
                "moov_size": str(_index_size(frames, samples, chapters) + index_size(texts, frames))}  # fmt: skip
-    with open_clip(ranges[0].file) as pattern, _opened_sound(sound[0]) as encoded, _written(into, options) as film:
-        picture = film.add_stream_from_template(picture_stream(pattern, ranges[0].file))
+    with open_clip(ranges[0].file) as pattern, _written(into, house, options) as film:
+        # The decoder of AV1 has another name than the encoders, which PyAV would look for.
+        opaque = True if house.codec == "av1" else None
+        picture = film.add_stream_from_template(picture_stream(pattern, ranges[0].file), opaque)
         picture.time_base = Fraction(1, house.timescale)
-        track = film.add_stream_from_template(encoded.streams.audio[0])
+        if house.codec == "h265":
+            # Players of Apple know no `hev1`, which is the default.
+            picture.codec_context.codec_tag = "hvc1"
+        track = _sound_track(film, sound[0], house)
         film.metadata["title"] = title
         film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
         pictures = _pictures(ranges, delay, house, progress)
+        sounds = _sounds if house.sound_codec == "aac" else _raw_sounds
         due = _Due(text_packets(texts, add_tracks(film, texts, house), frames, house), house.timescale)
-        for packet, is_picture in _interleaved(pictures, _sounds(sound, samples), house):
+        for packet, is_picture in _interleaved(pictures, sounds(sound, samples), house):
             packet.stream = picture if is_picture else track
             for text in due.before(packet):
                 film.mux_one(text)
             film.mux_one(packet)
+
+
+def _sound_track(film: OutputContainer, first: Path, house: HouseFormat) -> AudioStream:
+    if house.sound_codec != "aac":
+        return film.add_stream(house.sound_codec, rate=SAMPLE_RATE, layout="stereo")
+    with _opened_sound(first) as encoded:
+        return film.add_stream_from_template(encoded.streams.audio[0])
 
 
 @contextmanager
@@ -90,9 +104,9 @@ def _opened_sound(file: Path) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def _written(into: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
+def _written(into: Path, house: HouseFormat, options: dict[str, str]) -> Iterator[OutputContainer]:
     try:
-        with av.open(str(into), "w", format="mp4", options=options) as film:
+        with av.open(str(into), "w", format=house.suffix[1:], options=options) as film:
             yield film
     except FFmpegError as error:
         raise MediaError(
@@ -154,6 +168,22 @@ def _sounds(files: Sequence[Path], samples: int) -> Iterator[tuple[AnyPacket, in
                     packet.duration = min(AAC_FRAME, samples - when)
                     yield packet, when
                     when += AAC_FRAME
+
+
+def _raw_sounds(files: Sequence[Path], samples: int) -> Iterator[tuple[AnyPacket, int]]:
+    """The same of raw samples, as many in a packet as in one of AAC."""
+    when = 0
+    for file in files:
+        with file.open("rb") as raw:
+            while (left := samples - when) > 0:
+                content = raw.read(min(AAC_FRAME, left) * BYTES_A_24_BIT_SAMPLE)
+                if not content:
+                    break
+                packet: AnyPacket = Packet(content)
+                packet.time_base, packet.pts, packet.dts = Fraction(1, SAMPLE_RATE), when, when
+                packet.duration = len(content) // BYTES_A_24_BIT_SAMPLE
+                yield packet, when
+                when += packet.duration
 
 
 def _interleaved(

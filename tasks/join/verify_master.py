@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,22 +11,36 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from storyreel.specs.language.codecs import Codec
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import AAC_FRAME
 from storyreel.tasks.media.probe import open_clip, picture_stream
 
+_CODECS: Mapping[Codec, str] = {
+    "h264": "h264", "h265": "hevc", "av1": "av1", "prores-422-hq": "prores", "dnxhr-hq": "dnxhd",
+}  # fmt: skip
+"""ffmpeg's names of the codecs."""
+
 
 def verify_master(film: Path, frames: int, house: HouseFormat) -> int:
     """The number of samples that a player plays. Counts all packets, and decodes the first and the last frame.
 
-    Raises MediaError unless the film has `frames` frames, each exactly one frame after the one before, and its sound
-    ends within a frame of its picture.
+    Raises MediaError unless the film has `frames` frames of the house's size, each exactly one frame after the one
+    before, in the codec that is asked for, and its sound ends within a frame of its picture.
     """
     with open_clip(film) as file:
         picture = picture_stream(file, film)
         sound = file.streams.audio[0]
+        if (size := (picture.width, picture.height)) != (house.width, house.height):
+            _fail(f"its picture has {size[0]}×{size[1]} pixels instead of {house.width}×{house.height}")
+        found = picture.codec_context.codec.canonical_name, picture.pix_fmt
+        # Of a film in the usual encoding, takes that fit are copied, whatever encoded them.
+        if not house.is_usual and found != (wanted := (_CODECS[house.codec], house.pixels)):
+            _fail(f"its picture is {' in '.join(map(str, found))} instead of {' in '.join(wanted)}")
+        if sound.codec_context.name != house.sound_codec:
+            _fail(f"its sound is encoded as {sound.codec_context.name} instead of {house.sound_codec}")
         times, samples = _count(file, picture, sound)
         if len(times) != frames:
             _fail(f"it has {len(times)} frames instead of {frames}")

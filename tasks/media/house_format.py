@@ -24,6 +24,7 @@ from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.colour import Pixels, from_rgb, scaled
 from storyreel.tasks.media.encoders import PIXELS, X264, encoder_of, encoder_options
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.pcm import SoundCodec
 from storyreel.tasks.media.probe import Probe, signature
 from storyreel.tasks.media.shape.framing import BARS, Framing, between_blurred_sides, cut, fitted
 from storyreel.tasks.media.shape.orientation import UPRIGHT
@@ -80,7 +81,7 @@ class HouseFormat(Frozen):
 
         Of hardware only in the encoding of a film: at other qualities it was not tried.
         """
-        return self.encoder if self._is_usual else encoder_of(self.codec, find_ffmpeg())
+        return self.encoder if self.is_usual else encoder_of(self.codec, find_ffmpeg())
 
     @property
     def pixels(self) -> Pixels:
@@ -98,9 +99,14 @@ class HouseFormat(Frozen):
         return self.pixels.replace("yuv", "yuva")
 
     @property
-    def _is_usual(self) -> bool:
+    def is_usual(self) -> bool:
         """Whether the encoding is that of a film."""
         return (self.codec, self.quality, self.bit_rate) == ("h264", "high", None)
+
+    @property
+    def sound_codec(self) -> SoundCodec:
+        """The encoding of its sound."""
+        return "pcm_s24le" if self.codec in INTERMEDIATE else "aac"
 
     @property
     def suffix(self) -> str:
@@ -194,7 +200,7 @@ class HouseFormat(Frozen):
         Only in the encoding of a film, which says nothing of how many bits it takes.
         """
         return (
-            self._is_usual
+            self.is_usual
             and (source.width, source.height, source.orientation) == (self.width, self.height, UPRIGHT)
             and source.sar == 1
             and source.rate == self.rate.exact

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from ffmpeg.nodes import FilterableStream
 
@@ -13,6 +14,11 @@ BYTES_A_SAMPLE = 2 * CHANNELS
 """A sample of both channels."""
 BYTES_A_FLOAT_SAMPLE = 4 * CHANNELS
 """The same in 32 bit floating point."""
+
+SoundCodec: TypeAlias = Literal["aac", "pcm_s24le"]
+"""How the sound of a film is encoded; the latter are samples of 24 bit, without loss."""
+BYTES_A_24_BIT_SAMPLE = 3 * CHANNELS
+"""A sample of both channels."""
 
 AAC_FRAME = 1024
 """Samples in a packet of AAC-LC (ISO/IEC 14496-3), and in the priming of ffmpeg's encoder."""

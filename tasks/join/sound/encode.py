@@ -1,6 +1,8 @@
-"""Encode a film's sound as AAC in pieces, each known by what its samples are made from and encoded once.
+"""Encode a film's sound in pieces, each known by what its samples are made from and encoded once.
 
-An encoder of constant quality, unlike one of a bit rate, forgets its past: some frames after its start its packets are,
+As samples of 24 bit they are what they are. AAC needs more:
+
+an encoder of constant quality, unlike one of a bit rate, forgets its past: some frames after its start its packets are,
 to the byte, those of an encoder that began with the film. So each piece is encoded with a run-up that is dropped, and
 the packets of all pieces follow each other without a seam. The encoder is PyAV's, whose version is pinned, not that of
 the machine's ffmpeg.
@@ -11,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,10 +22,10 @@ import av
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join.pieces import SharedPieces, SoundPiece, find_or_make, piece_folder
 from storyreel.tasks.join.sound.clips import RawSound
-from storyreel.tasks.join.sound.graph import BYTES
+from storyreel.tasks.join.sound.graph import BYTES, Form, filtered, versions
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread_on_core
-from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_SAMPLE
+from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_SAMPLE, SoundCodec
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.clips import cache_key
 from storyreel.tasks.storage.digests import file_digest
@@ -54,8 +57,12 @@ class Stretch(NamedTuple):
     packets: int
 
 
-def stretches(samples: int) -> Iterator[Stretch]:
-    """The pieces of a film with so many samples. Before its first sample is one packet of priming."""
+def stretches(samples: int, codec: SoundCodec = "aac") -> Iterator[Stretch]:
+    """The pieces of a film with so many samples. Before its first sample is one packet of priming, in AAC."""
+    if codec != "aac":
+        for start in range(0, samples, _PACKETS * AAC_FRAME):
+            yield Stretch(start, min(samples, start + _PACKETS * AAC_FRAME), 0, _PACKETS)
+        return
     total = -(-samples // AAC_FRAME) + 1
     for first in range(0, total, _PACKETS):
         start, count = max(0, first - _RUN_UP), min(_PACKETS, total - first)
@@ -64,20 +71,22 @@ def stretches(samples: int) -> Iterator[Stretch]:
 
 
 async def encode_sound(
-    sound: RawSound, cache: Path, *, shared: SharedPieces | None = None, progress: Progress | None = None
-) -> list[SoundPiece]:
-    """The pieces of a film's sound in its order, packets of AAC in NUT: from the house cache, or encoded side by side.
+    sound: RawSound, cache: Path, *, codec: SoundCodec = "aac", shared: SharedPieces | None = None,
+    progress: Progress | None = None,
+) -> list[SoundPiece]:  # fmt: skip
+    """The pieces of a film's sound in its order, from the house cache, or encoded side by side: packets of AAC in NUT,
+    or raw samples of 24 bit.
 
     Raises MediaError.
     """
-    places = list(stretches(sound.length))
-    keys = await asyncio.to_thread(lambda: [_key(sound, place) for place in places])
+    places = list(stretches(sound.length, codec))
+    keys = await asyncio.to_thread(lambda: [_key(sound, place, codec) for place in places])
     different = dict(zip(keys, places, strict=True))
     done = 0
 
     async def piece(place: Stretch) -> SoundPiece:
         nonlocal done
-        found = await encode_piece(sound, place, cache, shared=shared)
+        found = await encode_piece(sound, place, cache, codec=codec, shared=shared)
         done += 1
         if progress:
             progress(done / len(different))
@@ -88,20 +97,29 @@ async def encode_sound(
 
 
 async def encode_piece(
-    sound: RawSound, place: Stretch, cache: Path, *, shared: SharedPieces | None = None
+    sound: RawSound, place: Stretch, cache: Path, *, codec: SoundCodec = "aac", shared: SharedPieces | None = None
 ) -> SoundPiece:
     """One piece of a film's sound, from the house cache or encoded. Raises MediaError."""
 
+    def encode(file: Path, report: Progress) -> None:
+        samples = sound.read(place.start, place.end)
+        if codec == "aac":
+            _encode(samples, place, file, report)
+        else:
+            file.write_bytes(_in_24_bit(samples, sound.form))
+
     async def make(folder: Path) -> SoundPiece:
-        file = folder / "sound.nut"
-        await in_thread_on_core(lambda report: _encode(sound.read(place.start, place.end), place, file, report))
+        file = folder / ("sound.nut" if codec == "aac" else "sound.s24")
+        await in_thread_on_core(partial(encode, file))
         return SoundPiece(sound=Path(file.name), sound_digest=await asyncio.to_thread(file_digest, file))
 
-    key = await asyncio.to_thread(_key, sound, place)
+    key = await asyncio.to_thread(_key, sound, place, codec)
     return await find_or_make(SoundPiece, piece_folder(cache, key), make, shared=shared)
 
 
-def _key(sound: RawSound, place: Stretch) -> str:
+def _key(sound: RawSound, place: Stretch, codec: SoundCodec) -> str:
+    if codec != "aac":
+        return cache_key("raw sound", _VERSION, sound.digest(place.start, place.end), codec, versions())
     encoder = _ENCODER, av.library_versions["libavcodec"]
     return cache_key("sound", _VERSION, sound.digest(place.start, place.end), place.dropped, place.packets, *encoder)
 
@@ -118,11 +136,30 @@ def _encode(samples: bytes, place: Stretch, into: Path, progress: Progress) -> N
             file.mux_one(packet)
 
 
-def decoded(piece: Path, before: Path | None) -> bytes:
+def _in_24_bit(samples: bytes, form: Form) -> bytes:
+    """The samples in 24 bit, little-endian."""
+    wide = filtered(samples, form, 0, (), "s32")
+    narrow = bytearray(len(wide) // 4 * 3)
+    for byte in range(3):
+        narrow[byte::3] = wide[byte + 1 :: 4]
+    return bytes(narrow)
+
+
+def _from_24_bit(samples: bytes) -> bytes:
+    """Samples of 24 bit in 32 bit floating point."""
+    wide = bytearray(len(samples) // 3 * 4)
+    for byte in range(3):
+        wide[byte + 1 :: 4] = samples[byte::3]
+    return filtered(bytes(wide), "s32", 0, (), "flt")
+
+
+def decoded(piece: Path, before: Path | None, codec: SoundCodec = "aac") -> bytes:
     """The samples that a player hears of a piece, in 32 bit floating point; `before` is the piece before it.
 
-    A packet is decoded with the one before it, so the first of a piece needs the last of another.
+    A packet of AAC is decoded with the one before it, so the first of a piece needs the last of another.
     """
+    if codec != "aac":
+        return _from_24_bit(piece.read_bytes())
     packets = [packet for file in (before, piece) if file for packet in _packets(file)[-1 if file is before else 0 :]]
     with av.open(str(piece)) as opened:
         decoder = opened.streams.audio[0].codec_context

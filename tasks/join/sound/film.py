@@ -12,12 +12,13 @@ from storyreel.tasks.join.sound.encode import encode_sound
 from storyreel.tasks.join.sound.layers import FilmSound
 from storyreel.tasks.join.sound.level import ReachedLevel, encode_at_level
 from storyreel.tasks.join.sound.mix import mixed_sound
+from storyreel.tasks.media.pcm import SoundCodec
 from storyreel.tasks.progress import Progress
 
 
 async def encode_film_sound(
-    cut: Cut, clips: Sequence[ClipSound | None], sound: FilmSound, cache: Path, *, shared: SharedPieces | None = None,
-    progress: Progress | None = None,
+    cut: Cut, clips: Sequence[ClipSound | None], sound: FilmSound, cache: Path, *, codec: SoundCodec = "aac",
+    shared: SharedPieces | None = None, progress: Progress | None = None,
 ) -> tuple[list[SoundPiece], ReachedLevel | None]:  # fmt: skip
     """The pieces of a film's sound, as of `encode_sound`, and its level if one is asked for. Raises MediaError.
 
@@ -25,8 +26,8 @@ async def encode_film_sound(
     """
     joined = ClipsSound(cut, clips, sound.mixes)
     if sound.is_plain:
-        return await encode_sound(joined, cache, shared=shared, progress=progress), None
-    mix = await mixed_sound(joined, sound, cut.rate, cache)
+        return await encode_sound(joined, cache, codec=codec, shared=shared, progress=progress), None
+    mix = await mixed_sound(joined, sound, cut.rate, cache, codec)
     if sound.master is None:
-        return await encode_sound(mix, cache, shared=shared, progress=progress), None
+        return await encode_sound(mix, cache, codec=codec, shared=shared, progress=progress), None
     return await encode_at_level(mix, sound.master, cache, shared=shared, progress=progress)

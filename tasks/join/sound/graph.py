@@ -14,9 +14,9 @@ from av.filter.context import FilterContext
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.media.pcm import BYTES_A_FLOAT_SAMPLE, BYTES_A_SAMPLE
 
-Form: TypeAlias = Literal["s16", "flt"]
-"""The form of raw samples, as ffmpeg calls it: 16 bit, or 32 bit floating point, both stereo at 48 kHz."""
-BYTES: dict[Form, int] = {"s16": BYTES_A_SAMPLE, "flt": BYTES_A_FLOAT_SAMPLE}
+Form: TypeAlias = Literal["s16", "s32", "flt"]
+"""The form of raw samples, as ffmpeg calls it: 16 or 32 bit, or 32 bit floating point, all stereo at 48 kHz."""
+BYTES: dict[Form, int] = {"s16": BYTES_A_SAMPLE, "s32": 2 * BYTES_A_SAMPLE, "flt": BYTES_A_FLOAT_SAMPLE}
 """Bytes of a sample of both channels."""
 Filters: TypeAlias = Sequence[tuple[str, str]]
 """Filters one after another, each with its options."""

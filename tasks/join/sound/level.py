@@ -18,10 +18,11 @@ import av
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.join.pieces import Piece, SharedPieces, SoundPiece, find_or_make, piece_folder
 from storyreel.tasks.join.sound.encode import Stretch, decoded, encode_sound, stretches, together
-from storyreel.tasks.join.sound.graph import METER, SILENCE, Filters, Form, SoundGraph, decibels, readings
+from storyreel.tasks.join.sound.graph import METER, SILENCE, Filters, SoundGraph, decibels, readings
 from storyreel.tasks.join.sound.layers import Master
 from storyreel.tasks.join.sound.mix import HOP, RUN_OUT, RUN_UP, MixedSound
 from storyreel.tasks.media.ffmpeg import in_thread_on_core
+from storyreel.tasks.media.pcm import SoundCodec
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.clips import cache_key
 
@@ -46,7 +47,7 @@ _MOST_GAIN = 40.0
 _WORTH = 0.2
 """LU that each dB more of gain must bring; with less the limiter only flattens the film."""
 
-_MARGIN = 1.0
+_MARGINS: dict[SoundCodec, float] = {"aac": 1.0, "pcm_s24le": 0.2}
 """dB below the peak to which the mix is limited, as AAC overshoots: by 0.3 to 1.1 dB at constant quality 1.3
 (benchmarks/README.md, 2026-11-29). Where it is more, the limit is lowered by it, or by half of the margin."""
 _AUDIBLE = 6.0
@@ -156,15 +157,16 @@ async def encode_at_level(
     places = list(blocks(mix.length))
     measures = await together(*(measure_block(mix, place, cache, shared=shared) for place in places))
     scale = _Scale(mix, measures, cache, shared)
-    ceiling = master.peak - _MARGIN
+    margin = _MARGINS[mix.codec]
+    ceiling = master.peak - margin
     gain, loudness = await scale.find(master.loudness, ceiling)
     for attempt in range(_ATTEMPTS):
         sound = scale.levelled(gain, ceiling)
-        pieces = await encode_sound(sound, cache, shared=shared, progress=progress)
+        pieces = await encode_sound(sound, cache, codec=mix.codec, shared=shared, progress=progress)
         peak = await _encoded_peak(pieces, sound, master.peak - _AUDIBLE, cache, shared)
         if peak <= master.peak or attempt == _ATTEMPTS - 1:
             break
-        ceiling -= max(_MARGIN / 2, math.ceil(10 * (peak - master.peak)) / 10)
+        ceiling -= max(margin / 2, math.ceil(10 * (peak - master.peak)) / 10)
         loudness = await scale.loudness(gain, ceiling)
     return pieces, ReachedLevel(
         loudness=None if loudness is None else round(loudness, 2),
@@ -229,10 +231,8 @@ def _in_steps(gain: float) -> float:
 class LevelledSound:
     """A mix with a gain in dB, limited to a true peak in dBTP where it would exceed it; `peaks` are of its blocks."""
 
-    form: Form = "s16"
-
     def __init__(self, mix: MixedSound, gain: float, ceiling: float, peaks: Sequence[float]) -> None:
-        self.length = mix.length
+        self.length, self.codec, self.form = mix.length, mix.codec, mix.form
         self._mix, self._gain, self._ceiling, self._peaks = mix, gain, ceiling, peaks
 
     def digest(self, start: int, end: int) -> str:
@@ -272,17 +272,22 @@ async def _encoded_peak(
             return quiet
 
         async def make(folder: Path) -> SoundMeasure:
-            heard = await in_thread_on_core(lambda _: _true_peak(piece.sound, before.sound if before else None))
+            heard = await in_thread_on_core(
+                lambda _: _true_peak(piece.sound, before.sound if before else None, sound.codec)
+            )
             return SoundMeasure(momentary=(), peak=heard)
 
         digests = before.sound_digest if before else "", piece.sound_digest
-        key = cache_key("encoded peak", _VERSION, av.library_versions["libavcodec"], *digests)
+        later = [sound.codec] if sound.codec != "aac" else []
+        key = cache_key("encoded peak", _VERSION, av.library_versions["libavcodec"], *digests, *later)
         return (await find_or_make(SoundMeasure, piece_folder(cache, key), make, shared=shared)).peak
 
-    return max(await together(*(peak(number, place) for number, place in enumerate(stretches(sound.length)))))
+    return max(
+        await together(*(peak(number, place) for number, place in enumerate(stretches(sound.length, sound.codec))))
+    )
 
 
-def _true_peak(piece: Path, before: Path | None) -> float:
+def _true_peak(piece: Path, before: Path | None, codec: SoundCodec) -> float:
     graph = SoundGraph(0)
-    meter = graph.chain(graph.source(decoded(piece, before), "flt"), [METER])
+    meter = graph.chain(graph.source(decoded(piece, before, codec), "flt"), [METER])
     return decibels(max((reading.peak for reading in readings(graph.frames(meter, RUN_OUT))), default=0))

@@ -30,7 +30,7 @@ from storyreel.tasks.join.sound.graph import (
 )
 from storyreel.tasks.join.sound.layers import Duck, FilmSound, RawLayer, SoundLayer, decode_layer
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.pcm import BYTES_A_FLOAT_SAMPLE
+from storyreel.tasks.media.pcm import BYTES_A_FLOAT_SAMPLE, SoundCodec
 from storyreel.tasks.storage.clips import cache_key
 
 _VERSION = 1
@@ -125,7 +125,9 @@ class PlacedLayer(NamedTuple):
         return self.raw.samples - self.skipped
 
 
-async def mixed_sound(clips: RawSound, sound: FilmSound, rate: FrameRate, cache: Path) -> MixedSound:
+async def mixed_sound(
+    clips: RawSound, sound: FilmSound, rate: FrameRate, cache: Path, codec: SoundCodec = "aac"
+) -> MixedSound:
     """The sound of the clips, with the layers over it, whose files are decoded. Raises MediaError."""
     used = [layer for layer in sound.layers if layer.start < layer.end]
     longest: dict[Path, int] = {}
@@ -139,18 +141,25 @@ async def mixed_sound(clips: RawSound, sound: FilmSound, rate: FrameRate, cache:
         "dialogue": [(at(first), at(end)) for first, end in sound.dialogue],
         "speech": [(at(first), at(end)) for first, end in sound.lines],
     }
-    return MixedSound(clips, [PlacedLayer.of(layer, raw[layer.file], rate) for layer in used], spans)
+    return MixedSound(clips, [PlacedLayer.of(layer, raw[layer.file], rate) for layer in used], spans, codec)
 
 
 class MixedSound:
-    """The sound of the clips with layers over it; `spoken` are the samples in which the clips lower each kind."""
+    """The sound of the clips with layers over it; `spoken` are the samples in which the clips lower each kind.
 
-    form: Form = "s16"
+    It is to be encoded by `codec`.
+    """
 
     def __init__(
-        self, clips: RawSound, layers: Sequence[PlacedLayer], spoken: Mapping[Duck, Sequence[tuple[int, int]]]
+        self,
+        clips: RawSound,
+        layers: Sequence[PlacedLayer],
+        spoken: Mapping[Duck, Sequence[tuple[int, int]]],
+        codec: SoundCodec = "aac",
     ) -> None:
         self.length = clips.length
+        self.codec = codec
+        self.form: Form = "s16" if codec == "aac" else "flt"
         self._clips, self._layers, self._spoken = clips, layers, spoken
 
     def digest(self, start: int, end: int, ending: Filters = LIMITED) -> str:
@@ -164,9 +173,8 @@ class MixedSound:
         lines = [(a - first, b - first) for a, b in self._spans("speech", first, last)] if "speech" in ducks else []
         clips, facts = self._clips.digest(first, last), [layer.facts(first, last) for layer in heard]
         within = start - first, end - start
-        return cache_key(
-            "mix", _VERSION, filters, versions(), *within, clips, facts, spans, *([lines] if lines else [])
-        )
+        later = [*([lines] if lines else []), *([self.codec] if self.codec != "aac" else [])]
+        return cache_key("mix", _VERSION, filters, versions(), *within, clips, facts, spans, *later)
 
     def read(self, start: int, end: int, ending: Filters = LIMITED) -> bytes:
         """The samples `[start, end)`, mixed now. Raises MediaError."""
@@ -187,7 +195,7 @@ class MixedSound:
         first, last = reach(start, end, self.length)
         graph = SoundGraph(first)
         mixed = self._mixed(graph, first, last)
-        meter = graph.chain(mixed, [*ending, _BAND, METER])
+        meter = graph.chain(mixed, [*ending, *([_BAND] if self.codec == "aac" else []), METER])
         said = [reading for reading in readings(graph.frames(meter, RUN_OUT)) if reading.at < end]
         momentary = tuple(reading.momentary for reading in said if reading.at >= start)
         return Measured(momentary, decibels(max((reading.peak for reading in said), default=0)))
