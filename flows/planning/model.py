@@ -6,204 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from storyreel.flows.planning.candidate import Candidate, TakeState
 from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
 from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.flows.planning.orders import first_of_each
-from storyreel.specs.cut import Cut, EditPoints
+from storyreel.flows.planning.takes.planned import PlannedTake, ReviewState, TakeKind, takes_by_shot
+from storyreel.specs.cut import Cut
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.frozen import Trusted
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import Money, sums, sums_as_json
 from storyreel.specs.storyboard import Format
-from storyreel.tasks.ledger.purchase import Verdict, Word
-from storyreel.tasks.media.grading.grade import Grading
-from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.request import Attachment
 
-ReviewState = Literal["todo", "wip", "wfa", "retake", "approved"]
-"""How far a take is to approval. `todo`: not made. `wip`: being made. `wfa`: made, waits for approval. `retake`:
-another take is wanted and not made yet. `approved`: it is in the cut."""
-
-_WITHOUT_VERDICT: Mapping[TakeState, ReviewState] = {
-    "new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa",
-}  # fmt: skip
-
-TakeKind = Literal["clip", "still", "last still", "sheet", "speech"]
-"""`still`, `last still`: a picture that a shot begins or ends with. `sheet`: one of a person or a place. `speech`: a
-spoken line."""
-
-
-class PlannedTake(Trusted):
-    """One take of one shot, and what a run does about it."""
-
-    shot: str
-    action: str = ""
-    """Of the shot, as the storyboard or a verdict says."""
-    scene: str
-    """The scene's number; empty in a film without scenes."""
-    take: int
-    kind: TakeKind = "clip"
-    """Of a picture or a line the slate is that of what it is made for: `1A@still`, `mira@sheet`, `1A@line-1`."""
-    deliverable: str = ""
-    """The deliverable in whose shape it is made, as its slate says: `1A@web`; empty of what the film is made of."""
-    circled: bool
-    """Whether it is in the cut, as far as that is known before it is made; of a picture, whether clips are made of
-    it."""
-    is_open: bool = False
-    """Whether the best take of its shot is chosen for the cut after all are made."""
-    chosen: Candidate
-    fallbacks: tuple[Candidate, ...] = ()
-    """The services that are tried, in this order, after the chosen one has failed for good."""
-    fallback_on_refusal: bool = False
-    """Whether the fallbacks are tried also when its content is refused."""
-    identity: str
-    """That of its request to the first of its services. Requests of shots that continue it name it by this, so that
-    they stay the same when another service made it."""
-    is_stand_in: bool = False
-    """Whether it is an animatic in place of a take that was not selected."""
-    needs_review: bool = False
-    """Whether a take of its shot must be approved before the film is joined."""
-    verdict: Verdict | None = None
-    is_asked_for: bool = False
-    """Whether a verdict on another take asks for it."""
-    continues: str | None
-    """Identity of the clip that must be made before it, as it continues or edits that one."""
-    pictures: tuple[str, ...] = ()
-    """Identities of the stills and sheets that must be made before it, as it is made of them."""
-    speech: tuple[str, ...] = ()
-    """Identities of the speech that must be made before it, as it is made to it or as long as it."""
-    waits_for: tuple[str, ...] = ()
-    """The slates of the stills that must be approved, and of the speech that must be made, before it is."""
-    bought_with: str = ""
-    """The take with the same request, `1A take 1`, whose order is this one's, too; empty if it has one of its own."""
-    cut_seconds: Fraction
-    """Length in the cut."""
-    grading: Grading | None = None
-    """How its colours are changed in the film; None if they stay."""
-    is_estimate: bool = False
-    """Whether that is estimated, as not all that is said in it is made yet."""
-    keep_sound: bool
-    """Whether the sound of the clip is used."""
-    recordings: tuple[Attachment, ...] = ()
-    """The recordings and the speech of the shot."""
-    sound_begins: int = 0
-    """The frame of the shot with which its recordings begin."""
-    timeout: float
-    """Seconds that a run waits for it."""
-
-    @property
-    def request(self) -> Request:
-        """The request to the chosen service."""
-        return self.chosen.request
-
-    @property
-    def key(self) -> str:
-        """The key of that request."""
-        return self.chosen.key
-
-    @property
-    def state(self) -> TakeState:
-        """The state of the chosen service's candidate."""
-        return self.chosen.state
-
-    @property
-    def reason(self) -> str:
-        """Why it is in this state, for people."""
-        return self.chosen.reason
-
-    @property
-    def price(self) -> Money | None:
-        """The price of that request; None if unknown."""
-        return self.chosen.price
-
-    @property
-    def edit(self) -> EditPoints:
-        """The frames that are used when it is in the cut."""
-        return self.chosen.edit
-
-    def laid_with(self, candidate: Candidate) -> tuple[Attachment, ...]:
-        """The recordings that are laid under the clip of a candidate in the place of its own sound."""
-        return () if candidate.request.sound and self.keep_sound else self.recordings
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """The chosen service, then the fallbacks."""
-        return (self.chosen, *self.fallbacks)
-
-    @property
-    def review(self) -> ReviewState | None:
-        """How far it is to approval; None if it needs none and has no verdict."""
-        if self.verdict:
-            return "approved" if self.verdict.word is Word.APPROVED else "retake"
-        if self.is_asked_for and self.state == "new":
-            return "retake"
-        return _WITHOUT_VERDICT[self.state] if self.needs_review else None
-
-    @property
-    def is_bought(self) -> bool:
-        """Whether a run spends money on it."""
-        return self.state == "new" and not self.chosen.is_free and not self.waits_for
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Identities of all takes that must be made before it."""
-        return self.pictures + self.speech + ((self.continues,) if self.continues else ())
-
-    @property
-    def lacks_sound(self) -> bool:
-        """Whether speech that is laid under it is not made yet."""
-        return any(not recording.source for recording in self.recordings)
-
-    @property
-    def is_picture(self) -> bool:
-        """Whether it is a still or a sheet."""
-        return self.request.mode.product == "picture"
-
-    def as_json(self) -> dict[str, Any]:
-        """A row of `plan --json`."""
-        return {
-            "shot": self.shot,
-            "take": self.take,
-            "kind": self.kind,
-            **({"deliverable": self.deliverable} if self.deliverable else {}),
-            "provider": self.request.provider,
-            "model": self.request.model,
-            "mode": self.request.mode.value,
-            "state": self.state,
-            "reason": self.reason,
-            "cut_seconds": float(self.cut_seconds),
-            **({"estimated": True} if self.is_estimate else {}),
-            "sold_seconds": float(self.request.seconds),
-            "price": self.price.model_dump(mode="json") if self.price else None,
-            "key": self.key,
-            "scene": self.scene,
-            "circled": self.circled,
-            "expand_prompt": self.request.expand_prompt,
-            "watermark": self.request.watermark,
-            "recordings": self._recordings_as_json(),
-            "changes": list(self.chosen.changes),
-            "stand_in": self.is_stand_in,
-            "review": self.review,
-            "waits_for": list(self.waits_for),
-            **({"bought_with": self.bought_with} if self.bought_with else {}),
-            "fallbacks": [
-                {
-                    "provider": other.request.provider,
-                    "price": other.price.model_dump(mode="json") if other.price else None,
-                    "key": other.key,
-                }
-                for other in self.fallbacks
-            ],
-        }
-
-    def _recordings_as_json(self) -> dict[str, Any] | None:
-        """Whether the clip is made to the recordings, whether they are laid under it, and why; None without any."""
-        if not self.recordings:
-            return None
-        laid = bool(self.laid_with(self.chosen))
-        return {"made_to": self.request.sound is not None, "laid_under": laid, "why": self.chosen.why_laid or None}
+__all__ = ("Plan", "PlannedTake", "ReviewState", "TakeKind", "named", "takes_by_shot")
 
 
 class Plan(Trusted):
@@ -217,8 +34,9 @@ class Plan(Trusted):
     sound: PlannedSound = PlannedSound.model_construct()
     """The sound of the whole film besides its clips, and how loud it is."""
     takes: tuple[PlannedTake, ...]
-    """In the order of the film, the takes of a shot together."""
+    """In the order of the film, the takes of a shot together; then those of the deliverables that are made."""
     deliverables: tuple[PlannedDeliverable, ...] = ()
+    """All of the storyboard, those included that the run does not make."""
     narration: str = ""
     """The sound over the picture, and when it is heard: a change of it changes the film and none of its takes."""
     heard: Mapping[str, Attachment] = MappingProxyType({})
@@ -382,11 +200,3 @@ def _sums(takes: Iterable[PlannedTake]) -> dict[str, Any]:
 def named(title: str, *, is_draft: bool) -> str:
     """The title of a film, with `(draft)` if it is one."""
     return f"{title} (draft)" if is_draft else title
-
-
-def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
-    """The takes of each shot by its slate, in the order of the film."""
-    shots: dict[str, list[PlannedTake]] = {}
-    for take in takes:
-        shots.setdefault(take.shot, []).append(take)
-    return shots

@@ -7,7 +7,6 @@ from functools import partial
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
-from storyreel.flows.planning.finishing.deliverables import planned_deliverables
 from storyreel.flows.planning.finishing.sounds import PlannedSound
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -15,7 +14,9 @@ from storyreel.flows.planning.orders import with_shared_orders
 from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.builder import TakeBuilder
+from storyreel.flows.planning.takes.deliverables import Shapes, of_deliverables
 from storyreel.flows.planning.takes.pictures import with_waits
+from storyreel.flows.planning.takes.shapes import wanted_in_shapes
 from storyreel.flows.planning.takes.speech import plan_speech
 from storyreel.flows.planning.warnings import chain_lengths, warnings_of
 from storyreel.specs.derived.draft import draft_of
@@ -39,18 +40,20 @@ def make_plan(
 
     `provider` replaces every shot's own services. Shots that are neither selected nor made yet are drawn as animatics.
     `prices` defaults to the shipped ones. If the film has a draft, the plan of the one has that of the `other` beside
-    it. Of `deliverables` those that are named are made, all if none is. Raises StoryboardError with all problems,
-    NothingSelected, and UnknownDeliverable.
+    it. Of `deliverables` those that are named are made, if none is all that cost nothing besides the film. Raises
+    StoryboardError with all problems, NothingSelected, and UnknownDeliverable.
     """
     prices = prices or PriceList.read({})
     of_film = TakeBuilder(film, history, prices, spoken=plan_speech(film, history, prices, provider))
     if draft:
         of_draft = _of_draft(film, history, prices, of_film, provider)
-        plan = _plan(of_draft, of_draft.takes(provider), selection, deliverables=deliverables)
+        shapes = Shapes.of_film(of_draft, (), provider, deliverables)
+        plan = _plan(of_draft, of_draft.takes(provider), selection, shapes=shapes)
         return beside_film(plan, _plan(of_film, of_film.takes(None)), film)
     takes = of_film.takes(provider)
+    shapes = Shapes.of_film(of_film, takes, provider, deliverables)
     if film.draft is None:
-        return _plan(of_film, takes, selection, deliverables=deliverables)
+        return _plan(of_film, takes, selection, shapes=shapes)
     drafted: Plan | StoryboardError
     try:
         of_draft = _of_draft(film, history, prices, of_film)
@@ -58,7 +61,7 @@ def make_plan(
     except StoryboardError as problem:
         drafted = problem
     approved = partial(worth_their_final, takes, drafted)
-    plan = _plan(of_film, takes, selection, approved, deliverables)
+    plan = _plan(of_film, takes, selection, approved, shapes)
     return beside_draft(plan, drafted, film.where().file)
 
 
@@ -75,16 +78,24 @@ def _plan(
     takes: Sequence[PlannedTake],
     selection: Sequence[str] = (),
     approved: Callable[[], Selected] | None = None,
-    deliverables: Sequence[str] = (),
+    shapes: Shapes | None = None,
 ) -> Plan:
-    """The plan of these takes or a selection of them; `approved` as for `select_takes`. Raises NothingSelected."""
+    """The plan of these takes or a selection of them; `approved` as for `select_takes`. Raises NothingSelected.
+
+    `shapes` are the takes that its deliverables have for themselves; None for a plan without deliverables.
+    """
     film, history = builder.film, builder.history
-    takes = _with_states(builder, takes)
+    every = _with_states(builder, [*takes, *(shapes.takes if shapes else ())])
+    free = shapes.free(every) if shapes else ()
     if selection:
-        takes = _with_states(builder, builder.with_stand_ins(takes, select_takes(selection, takes, approved)))
-    takes = with_shared_orders(builder.in_order(list(with_waits(takes))))
+        selected = select_takes(selection, shapes.selectable(every) if shapes else every, approved)
+        of_film, in_shapes = of_deliverables(every)
+        shown = [*builder.with_stand_ins(of_film, selected), *wanted_in_shapes(in_shapes, selected)]
+        every = _with_states(builder, shown)
+    takes, in_shapes = of_deliverables(list(with_waits(every)))
+    takes = with_shared_orders(builder.in_order(takes))
     chains = chain_lengths(film.all_shots)
-    return Plan(
+    plan = Plan(
         title=film.title,
         is_draft=builder.is_draft,
         format=film.format,
@@ -92,7 +103,6 @@ def _plan(
         lettering=lettering_facts(film),
         sound=PlannedSound.of(film),
         takes=tuple(takes),
-        deliverables=planned_deliverables(film, builder.cut, deliverables),
         heard=builder.spoken.heard,
         narration=builder.spoken.narration(film, builder.cut),
         longest_chain=max(chains.values()),
@@ -103,6 +113,7 @@ def _plan(
             *_warnings_of_subtitles(builder),
         ),
     )
+    return shapes.added_to(plan, in_shapes, free) if shapes else plan
 
 
 def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class RunRequest(Frozen):
     draft: bool = False
     """Whether the draft of the film is made instead of it."""
     deliverables: tuple[str, ...] = ()
-    """The names of the deliverables to make, `none` for none; all when empty."""
+    """The names of the deliverables to make, `none` for none; all that cost nothing besides the film when empty."""
 
     def check_recordable(self) -> None:
         """Return if Prefect can record the run: its parameters are UTF-8. Raises NotAllowed."""

@@ -88,8 +88,7 @@ def selectable(film: Storyboard) -> list[str]:
 def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
     slates = {take.shot for take in takes}
     if term in slates:
-        # The lines of a shot belong to it: its narration is heard over it, whatever it is made of.
-        return lambda take: term in (take.shot, owner_of(take.shot) if take.kind == "speech" else "")
+        return lambda take: term in (take.shot, _belongs_to(take))
     if term == STILLS:
         return lambda take: take.is_picture
     if term == SPEECH:
@@ -103,9 +102,16 @@ def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake
         return _in_state(name)
     if term.endswith("+") and term[:-1] in slates:
         continuations = _with_continuations(term[:-1], takes)
-        return lambda take: (owner_of(take.shot) if take.kind == "speech" else take.shot) in continuations
+        return lambda take: _belongs_to(take) in continuations
     near = suggestion(term.rstrip("+"), slates, "write a shot, `1A+`, `scene:2`, `state:new` or `changed`")
     raise NothingSelected(f"there is no shot `{term}`", hint=near)
+
+
+def _belongs_to(take: PlannedTake) -> str:
+    """The slate of the shot with which a take is selected: narration is heard over a shot, whatever that is made of,
+    and a deliverable that is made shows it. Stills are selected by themselves, or as a shot needs them."""
+    is_of_shot = take.kind == "speech" or (take.kind == "clip" and take.deliverable)
+    return owner_of(take.shot) if is_of_shot else take.shot
 
 
 def _in_scene(name: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
@@ -130,7 +136,7 @@ def _with_continuations(slate: str, takes: Sequence[PlannedTake]) -> set[str]:
     same = _by_identity(takes)
     for take in takes:
         for before in same[take.continues] if take.continues else ():
-            continued_by.setdefault(before.shot, set()).add(take.shot)
+            continued_by.setdefault(owner_of(before.shot), set()).add(owner_of(take.shot))
     found, open_ = {slate}, [slate]
     while open_:
         further = continued_by.get(open_.pop(), set()) - found

@@ -34,6 +34,8 @@ def summarize(plan: Plan) -> str:
     if plan.pictures:
         parts.append(f"{counted(len(plan.pictures), 'picture')}: {_states(plan.pictures)}")
     parts.append(f"{counted(len(plan.clips), 'take')}: {_states(plan.clips)}")
+    if plan.in_shapes:
+        parts.append(f"{counted(len(plan.in_shapes), 'take')} in other shapes: {_states(plan.in_shapes)}")
     return "; ".join([*parts, *filter(None, (in_words(plan.deliverables),))])
 
 

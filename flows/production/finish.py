@@ -10,7 +10,7 @@ from typing import NamedTuple
 from storyreel.flows.handover.export import NotExported, write_beside
 from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
-from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.production import report
 from storyreel.flows.production.credentials import signing_of
 from storyreel.flows.production.delivery import TIMELINE, Delivery
@@ -75,6 +75,7 @@ class FilmFinisher(NamedTuple):
         # A picture that is lost, and that nothing more is made of, is left out.
         made_takes = [(take, made) for take in plan.takes if (made := self.takes.finished_take(take))]
         circled = await self.takes.takes_in_cut()
+        circled += [await self.takes.take_in_cut(slate) for slate in takes_by_shot(plan.in_shapes)]
         in_cut = {take.identity for take in circled}
         purchases = await studio.ask(Ledger.find_all, [made.candidate.key for _, made in made_takes])
         rendered = [
@@ -86,7 +87,8 @@ class FilmFinisher(NamedTuple):
             frames=plan.cut.frames,
             fps=str(plan.cut.rate),
             seconds=plan.cut.rate.seconds(plan.cut.frames),
-            shots=tuple(take for take in rendered if take.kind == "clip"),
+            shots=tuple(take for take in rendered if take.kind == "clip" and not take.deliverable),
+            in_shapes=tuple(take for take in rendered if take.kind == "clip" and take.deliverable),
             stills=tuple(take for take in rendered if take.kind not in ("clip", "speech")),
             speech=tuple(take for take in rendered if take.kind == "speech"),
             flow_run=run,

@@ -38,8 +38,10 @@ class RenderedTake(Frozen):
     shot: str
     take: int
     kind: TakeKind = "clip"
+    deliverable: str = ""
+    """The deliverable in whose shape it is made; empty of what the film is made of."""
     circled: bool
-    """Whether it is in the cut; of a picture, whether clips are made of it."""
+    """Whether it is in the cut, or in the deliverable; of a picture, whether clips are made of it."""
     key: str
     clip: Path
     cached: bool
@@ -123,6 +125,8 @@ class Rendering(Frozen):
     """The stills and sheets that clips are made of."""
     speech: tuple[RenderedTake, ...] = ()
     """The lines that a service has spoken."""
+    in_shapes: tuple[RenderedTake, ...] = ()
+    """The takes of shots that were made once more, in the shapes of deliverables."""
     flow_run: str
     spending: tuple[Spend, ...] = ()
     """The cost of all orders of this run, by service."""
@@ -145,13 +149,13 @@ class Rendering(Frozen):
     @property
     def takes(self) -> tuple[RenderedTake, ...]:
         """All takes, pictures first, then speech."""
-        return (*self.stills, *self.speech, *self.shots)
+        return (*self.stills, *self.speech, *self.shots, *self.in_shapes)
 
     @property
     def takes_in_words(self) -> str:
-        """`3 takes`, `3 takes and 2 pictures`, `3 takes, 2 pictures and 4 lines`."""
+        """`3 takes`, `3 takes and 2 pictures`, `3 takes, 2 pictures and 4 lines`; takes in other shapes among them."""
         beside = [counted(len(some), what) for some, what in ((self.stills, "picture"), (self.speech, "line")) if some]
-        *others, last = [counted(len(self.shots), "take"), *beside]
+        *others, last = [counted(len((*self.shots, *self.in_shapes)), "take"), *beside]
         return f"{', '.join(others)} and {last}" if others else last
 
     @property
@@ -229,6 +233,7 @@ class Rendering(Frozen):
                 if self.speech
                 else {}
             ),
+            **({"in_shapes": list(map(_in_shape_as_json, self.in_shapes))} if self.in_shapes else {}),
             **({"level": self.level.as_json()} if self.level else {}),
             **({"deliverables": [each.as_json() for each in self.deliverables]} if self.deliverables else {}),
             **({"credentials": {"signer": self.signer}} if self.signer else {}),
@@ -267,6 +272,10 @@ def _has_estimate(spending: Iterable[Spend]) -> bool:
     return any(money.amount for part in spending for money in part.estimated)
 
 
+def _in_shape_as_json(take: RenderedTake) -> dict[str, Any]:
+    return take.model_dump(mode="json", include={"deliverable", *_IN_JSON})
+
+
 _IN_JSON = {"shot", "take", "key", "clip", "cached", "cost"}
 
 
@@ -278,6 +287,7 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
         shot=take.shot,
         take=take.take,
         kind=take.kind,
+        deliverable=take.deliverable,
         circled=take.identity in in_cut if take.kind == "clip" else take.circled,
         key=candidate.key,
         clip=made.clip.path,
@@ -309,6 +319,11 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering, subtitles: Se
         ],
         "stills": [{"kind": take.kind, **_in_manifest(take)} for take in rendering.stills],
         **({"speech": [_in_manifest(take) for take in rendering.speech]} if rendering.speech else {}),
+        **(
+            {"in_shapes": [{"deliverable": take.deliverable, **_in_manifest(take)} for take in rendering.in_shapes]}
+            if rendering.in_shapes
+            else {}
+        ),
         **({"subtitles": list(subtitles)} if subtitles else {}),
         **(
             {"deliverables": [each.as_json() | {"file": each.files[0]} for each in rendering.deliverables]}

@@ -66,7 +66,8 @@ class TakeRuns:
         self._agreed = None if agreed is None else frozenset(agreed)
         # The order of several takes is that of the first: its budget is held against that one's shot.
         self._by_identity = {take.identity: take for take in reversed(plan.takes)}
-        self._by_shot = takes_by_shot(plan.clips)
+        self._by_shot = takes_by_shot((*plan.clips, *plan.in_shapes))
+        """Those in the shapes of deliverables have slates of their own."""
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self._files = ClipParts(studio, self._by_identity, self.made, self.once)
         self.task_runs = 0
@@ -110,7 +111,7 @@ class TakeRuns:
             purchase = purchases.get(take.key)
             if purchase is None or purchase.clip is None:
                 return False
-            if take.kind != "clip" or not take.circled:
+            if take.kind != "clip" or take.deliverable or not take.circled:
                 return True
             key = conform_key(
                 purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
@@ -138,7 +139,7 @@ class TakeRuns:
 
     async def takes_in_cut(self) -> list[PlannedTake]:
         """The takes in the cut, one for each shot, in the order of the film."""
-        return [await self.take_in_cut(shot) for shot in self._by_shot]
+        return [await self.take_in_cut(shot) for shot in takes_by_shot(self._plan.clips)]
 
     async def house_clips(self) -> list[HouseClip]:
         """The conformed takes of the cut in the order of the film, all of one signature."""
@@ -170,7 +171,8 @@ class TakeRuns:
         return self.once(("take", take.identity), lambda: self._make(take))
 
     def take_in_cut(self, shot: str) -> asyncio.Future[PlannedTake]:
-        """The take of a shot that is in the cut, chosen now if it is not."""
+        """The take of a shot that is in the cut, chosen now if it is not; of a slate in the shape of a deliverable the
+        one that is in that."""
         return self.once(("in cut", shot), lambda: self._choose(self._by_shot[shot]))
 
     def house_clip(self, take: PlannedTake) -> asyncio.Future[HouseClip]:
@@ -217,8 +219,9 @@ class TakeRuns:
         return None
 
     def _may_be_in_cut(self, take: PlannedTake) -> bool:
-        """Whether this run may join the take: it is a clip, and all takes of its shot are made."""
-        return take.kind == "clip" and not any(other.waits_for for other in self._by_shot[take.shot])
+        """Whether this run may join the take to the film: it is a clip of it, and all takes of its shot are made."""
+        is_of_film = take.kind == "clip" and not take.deliverable
+        return is_of_film and not any(other.waits_for for other in self._by_shot[take.shot])
 
     async def _left(self, take: PlannedTake) -> str:
         """A sentence on what a run that is stopped leaves of a take."""

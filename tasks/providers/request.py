@@ -22,6 +22,20 @@ Use = Literal["first_frame", "first_clip", "last_frame", "edited", "image", "vid
 """The purpose for which a service gets an attachment."""
 
 
+class Crop(Frozen):
+    """The shape that a picture is cut to before it is sent, and the point around which it is."""
+
+    width: int
+    height: int
+    x: float = 0.5
+    """From 0, the left edge, to 1, the right edge."""
+    y: float = 0.5
+    """From 0, the upper edge, to 1, the lower edge."""
+
+    def __str__(self) -> str:
+        return f"cut to {self.width}:{self.height} around {self.x:g}, {self.y:g}"
+
+
 class Attachment(Frozen):
     """A picture, video, voice or sound that is sent with a request."""
 
@@ -42,6 +56,12 @@ class Attachment(Frozen):
     """SHA-256, in hex, of the file that was made of another take's clip, once it exists. Not in the key."""
     seconds: Fraction | None = None
     """Length of a local video; None if unknown, as of a remote one. Not in the key."""
+    crop: Crop | None = None
+    """How a picture is cut before it is sent. In the key by its digest."""
+
+    def cut_to(self, crop: Crop) -> Attachment:
+        """The picture as it is cut."""
+        return self.model_copy(update={"digest": f"{self.digest} {crop}", "crop": crop})
 
     @property
     def is_local(self) -> bool:

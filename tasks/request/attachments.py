@@ -16,7 +16,7 @@ from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard, TakeEdit
 from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.request import Attachment, Use
+from storyreel.tasks.providers.request import Attachment, Crop, Use
 from storyreel.tasks.request.local_files import LocalFileChecks, kind_for
 from storyreel.tasks.request.recordings import why_not_sent
 from storyreel.tasks.request.references import Sheet, choose_references, subjects_of
@@ -38,6 +38,8 @@ class Upstream(NamedTuple):
     key: str
     seconds: Fraction | None = None
     """Sold seconds of its clip; None if they are not known."""
+    has_other_shape: bool = False
+    """Whether its picture has another shape than what is made of it."""
 
 
 class Pictures(NamedTuple):
@@ -81,6 +83,8 @@ class AttachmentBuilder:
     known: dict[Hashable, tuple[Attachment, ...]] = field(default_factory=dict)
     """References that were built before for shots that show the same; shared by the shots of a film."""
     made: Pictures = NO_PICTURES
+    crop: Crop | None = None
+    """How pictures of the film's shape are cut, in a request of another shape."""
     _problems: list[Unsupported] = field(default_factory=list, init=False)
 
     def build(self, continued: Upstream | None) -> Attachments:
@@ -139,7 +143,8 @@ class AttachmentBuilder:
         if continued or not self.shot.first_frame:
             if not self._can_send("first_frame"):
                 self._problems.append(self._links_only("the last frame of another shot", "first_frame", field, ()))
-            return Attachment(kind="image", digest=f"take:{continued.key if continued else None}", source="")
+            frame = Attachment(kind="image", digest=f"take:{continued.key if continued else None}", source="")
+            return frame.cut_to(self.crop) if self.crop and continued and continued.has_other_shape else frame
         return self._attachment(self.shot.first_frame, "first_frame", field, ())
 
     def _last_frame(self) -> Attachment | None:
@@ -282,7 +287,11 @@ class AttachmentBuilder:
         """The attachment of a file or address. A remote file is never downloaded to plan."""
         file = self.storyboard.resolve(source)
         kind = kind_for(use)
+        crop = self.crop if use in ("first_frame", "last_frame") else None
         if not isinstance(file, Path):
+            if crop:
+                what = f"the picture at `{shown(source)}` is not on this machine, and cannot be cut to another shape"
+                self._problems.append(Unsupported(field, what, "give a file", at))
             return Attachment(kind=kind, digest=f"url:{file}", source=file, subject=subject, voice=voice)
         limits = self.capability.media
         if limits and (problem := self.files.problem_with(file, use, limits)):
@@ -298,7 +307,7 @@ class AttachmentBuilder:
         if not self._can_send(use):
             self._problems.append(self._links_only(f"the file `{shown(source)}`", use, field, at))
         seconds = self.files.seconds(file, "video") if use == "video" else None
-        return Attachment(
+        attachment = Attachment(
             kind=kind,
             digest=f"sha256:{self.digest(file)}",
             source=str(file),
@@ -306,6 +315,7 @@ class AttachmentBuilder:
             voice=voice,
             seconds=seconds,
         )
+        return attachment.cut_to(crop) if crop else attachment
 
     def edited(self, take: Upstream, name: str) -> Attachment:
         """The clip of the take that is edited, which a message calls `name`. Raises Unsupported."""

@@ -14,7 +14,7 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.providers.capability import Capability, Model
 from storyreel.tasks.providers.models import find_model
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.request import Attachment, Crop, Request
 from storyreel.tasks.request.attachments import NO_PICTURES, AttachmentBuilder, FileDigest, Pictures, Upstream
 from storyreel.tasks.request.board import board_of, seen_in
 from storyreel.tasks.request.edition import Edition, editions
@@ -38,13 +38,15 @@ def build_requests(
     edition: Edition | None = None,
     known: dict[Hashable, tuple[Attachment, ...]] | None = None,
     pictures: Pictures = NO_PICTURES,
+    crop: Crop | None = None,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
     `continued` is the take that the shot continues, `pictures` are the stills and sheets it is made of. `files` and
     `known` are shared between shots, so that each file is opened once, and the same references are built once.
     `has_bucket` is whether the user has a bucket that services can download from, `font` the user's own font for
-    animatics. `edition` is that of now if left out. Raises Unsupported if the service cannot make the shot.
+    animatics. `edition` is that of now if left out, and `crop` how pictures are cut that have the film's shape, in a
+    request of another one. Raises Unsupported if the service cannot make the shot.
     """
     edition = edition or editions(storyboard, shot)[0]
     files = files or LocalFileChecks()
@@ -61,6 +63,7 @@ def build_requests(
         edition.voices,
         {} if known is None else known,
         pictures,
+        crop,
     ).build(continued)
     wanted = storyboard.format
     given = given_frames(attached.first_clip, wanted.fps)

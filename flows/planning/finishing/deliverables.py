@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
+from storyreel.flows.planning.takes.planned import PlannedTake
 from storyreel.specs.cut import Cut
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Trusted
 from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.slates import owner_of
+from storyreel.specs.money import sums_as_json
 from storyreel.specs.problems.phrases import counted, listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
@@ -31,12 +35,27 @@ class PlannedDeliverable(Trusted):
     cut: Cut
     """That of the film at its rate."""
     is_made: bool = True
-    """Whether the run makes it."""
+    """Whether the run makes it. Its takes are then among those of the plan."""
+    takes: tuple[PlannedTake, ...] = ()
+    """Those that it does not share with the film: made again by services in its shape, their stills, and drawings."""
+    problem: str = ""
+    """Why services cannot make its shots in its shape; empty if they can, or need not."""
 
     @property
     def name(self) -> str:
         """Its name."""
         return self.written.name
+
+    @cached_property
+    def shot_again(self) -> tuple[str, ...]:
+        """The slates of the film's shots that services make again in its shape."""
+        takes = (take for take in self.takes if take.kind == "clip" and not take.request.board)
+        return tuple(dict.fromkeys(owner_of(take.shot) for take in takes))
+
+    @property
+    def to_buy(self) -> tuple[PlannedTake, ...]:
+        """The takes that are bought for it, now or once a still is approved, if it is made."""
+        return tuple(take for take in self.takes if take.state == "new" and not take.chosen.is_free)
 
     @property
     def picture(self) -> str:
@@ -65,6 +84,10 @@ class PlannedDeliverable(Trusted):
             "frames": self.cut.frames,
             "codec": self.written.codec,
             "made": self.is_made,
+            "shot_again": list(self.shot_again),
+            **({"takes": [take.as_json() for take in self.takes if not take.chosen.is_free]} if self.shot_again else {}),
+            "to_buy": sums_as_json(take.price for take in self.to_buy),
+            **({"problem": self.problem} if self.problem else {}),
         }
 
 

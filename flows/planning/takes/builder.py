@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
+from types import MappingProxyType
 
 from storyreel.flows.planning.drafts import in_words_of_draft
 from storyreel.flows.planning.history import History
@@ -18,7 +19,7 @@ from storyreel.flows.planning.takes.speech import Spoken
 from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import upstream_first
-from storyreel.specs.cut import build_cut
+from storyreel.specs.cut import Cut, build_cut
 from storyreel.specs.derived.lines import spoken_frames
 from storyreel.specs.derived.pictures import PictureShot, path_of_picture
 from storyreel.specs.language.slates import owner_of
@@ -26,6 +27,7 @@ from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.check import problems_of_times
 from storyreel.tasks.prices.price_list import PriceList
+from storyreel.tasks.providers.request import Crop
 from storyreel.tasks.request.attachments import NO_PICTURES, Pictures, Upstream
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.unsupported import Unsupported
@@ -42,7 +44,8 @@ class _Identities(dict[str, str]):
 class TakeBuilder:
     """Builds the takes of one film, still without their states.
 
-    `of_film` builds those of the film that this one is the draft of, if it is one, and `spoken` is what is said in it.
+    `of_film` builds those of the film that this one is the draft of, if it is one, `spoken` is what is said in it, and
+    `cut` its cut, if that is not the storyboard's.
     """
 
     def __init__(
@@ -52,10 +55,11 @@ class TakeBuilder:
         prices: PriceList,
         of_film: TakeBuilder | None = None,
         spoken: Spoken | None = None,
+        cut: Cut | None = None,
     ) -> None:
-        self.film, self.history, self._of_film = film, history, of_film
+        self.film, self.history, self.prices, self._of_film = film, history, prices, of_film
         self.spoken = spoken or Spoken()
-        self.cut = build_cut(film, spoken_frames(film, self.spoken.lengths))
+        self.cut = cut or build_cut(film, spoken_frames(film, self.spoken.lengths))
         self._set_lengths = self.spoken.set_lengths(film)
         self._events = {event.shot: event for event in self.cut.events}
         shots = list(upstream_first(film.all_shots))
@@ -69,7 +73,12 @@ class TakeBuilder:
         self._bought = Bought(history)
         self._editions: dict[str, tuple[Edition, ...]] = {}
         self._planner = ShotPlanner(
-            film, self._events, prices, has_bucket=history.has_bucket, is_draft=of_film is not None
+            film,
+            self._events,
+            prices,
+            has_bucket=history.has_bucket,
+            is_draft=of_film is not None,
+            crop_of=self._crop_of,
         )
         self._in_film: dict[str, Upstream] = {}
         """The takes of the film that those of its draft, by their keys, are drafts of."""
@@ -81,6 +90,11 @@ class TakeBuilder:
         if problems and not any(set_by.is_estimate for set_by in self._set_lengths.values()):
             raise StoryboardError(problems)
         self.warnings += (f"if the film is as long as it seems to be, {problem.message}" for problem in problems)
+
+    @property
+    def shots(self) -> Sequence[Shot]:
+        """The shots and pictures as the verdicts have changed them, each after those that it is made of."""
+        return self._shots
 
     @property
     def is_draft(self) -> bool:
@@ -123,10 +137,10 @@ class TakeBuilder:
                 if not wanted:
                     continue
                 pictures[shot.shot] = used_take(wanted).identity
-            made_of = self._made_of(shot, lambda slate: pictures.get(slate, ""))
+            made_of = self.made_of(shot, lambda slate: pictures.get(slate, ""))
             if any(not one.source for one in made_of.speech):
                 made_of = made_of._replace(speech=())
-            shown = wanted or self._stand_in(shot, in_cut.get(shot.upstream or ""), made_of)
+            shown = wanted or [self.drawn(shot, in_cut.get(shot.upstream or ""), made_of)]
             circled = used_take(shown)
             in_cut[shot.shot] = as_upstream(circled)
             kept += (one.model_copy(update={"circled": one is circled}) for one in shown)
@@ -148,21 +162,20 @@ class TakeBuilder:
         self, provider: str | None, verdicts: Verdicts | None, ordered_in: Sequence[Edition | None] = ()
     ) -> list[PlannedTake]:
         """All takes; with `ordered_in`, one edition a shot, as if the whole film had been ordered in these."""
-        made: dict[str, tuple[Shot, list[PlannedTake]]] = {}
-        pictures = _Identities(), _Identities()
+        made = dict(self._before)
+        pictures = _Identities(self._pictures_before), _Identities(self._pictures_before)
         """Of the pictures that clips are made of, and of those that were asked of the services, which are made of each
         other."""
         all_takes: list[PlannedTake] = []
         problems: list[Problem] = []
         for place, (shot, edition) in enumerate(zip_longest(self._shots, ordered_in)):
-            # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
-            upstream = upstream_of(shot, made)
             services = self._services_of(shot, provider)
-            build = partial(
-                self._of_shot, services=services, upstream=upstream,
-                pictures=self._made_of(shot, pictures[isinstance(shot, PictureShot)].find),
-            )  # fmt: skip
             try:
+                # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
+                build = partial(
+                    self._of_shot, services=services, upstream=self._upstream_of(shot, made),
+                    pictures=self.made_of(shot, pictures[isinstance(shot, PictureShot)].find),
+                )  # fmt: skip
                 takes = build(shot, edition=edition)
                 if verdicts:
                     shot, takes, warnings = apply_verdicts(self.film, shot, build, verdicts.find)
@@ -174,7 +187,7 @@ class TakeBuilder:
                         takes = self._bought_or_drawn(shot, takes)
                     pictures[0][shot.shot] = used_take(takes).identity
             except Unsupported as unsupported:
-                problems += (_problem(self.film, shot, one) for one in unsupported.all)
+                problems += (self._problem(shot, one) for one in unsupported.all)
             else:
                 all_takes += takes
                 made[shot.shot] = shot, takes
@@ -182,7 +195,22 @@ class TakeBuilder:
             raise StoryboardError(problems)
         return all_takes
 
-    def _made_of(self, shot: Shot, identity_of: Callable[[str], str]) -> Pictures:
+    _before: Mapping[str, tuple[Shot, list[PlannedTake]]] = MappingProxyType({})
+    """Shots that others build, and their takes."""
+    _pictures_before: Mapping[str, str] = MappingProxyType({})
+    """The identities of pictures that others build, by slate."""
+
+    def _upstream_of(self, shot: Shot, made: Mapping[str, tuple[Shot, list[PlannedTake]]]) -> Upstream | None:
+        return upstream_of(shot, made)
+
+    def _crop_of(self, _shot: Shot) -> Crop | None:
+        """How pictures of another shape are cut for a shot."""
+        return None
+
+    def _problem(self, shot: Shot, unsupported: Unsupported) -> Problem:
+        return _problem(self.film, shot, unsupported)
+
+    def made_of(self, shot: Shot, identity_of: Callable[[str], str]) -> Pictures:
         """The pictures, by `identity_of` their slates, and the speech that a shot is made of."""
         made_of = pictures_of(self.film, shot, identity_of)
         is_clip = not isinstance(shot, PictureShot)
@@ -209,10 +237,11 @@ class TakeBuilder:
             return [take.model_copy(update={"circled": take is used, "pictures": ()}) for take in bought]
         return self._of_shot(picture, (STAND_IN,), None, NO_PICTURES)
 
-    def _stand_in(self, shot: Shot, upstream: Upstream | None, pictures: Pictures) -> list[PlannedTake]:
+    def drawn(self, shot: Shot, upstream: Upstream | None, pictures: Pictures) -> PlannedTake:
+        """A shot as an animatic, in the place of takes that are not selected."""
         single = shot.model_copy(update={"takes": 1, "circled": None, "edit": None})
         (drawn,) = self._of_shot(single, (STAND_IN,), upstream, pictures)
-        return [drawn.model_copy(update={"is_stand_in": True, "needs_review": False})]
+        return drawn.model_copy(update={"is_stand_in": True, "needs_review": False})
 
     def _of_shot(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
@@ -27,7 +27,7 @@ from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.request import Attachment, Request, Use
+from storyreel.tasks.providers.request import Attachment, Crop, Request, Use
 from storyreel.tasks.request.attachments import SPEECH, STILL, Pictures, Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
@@ -46,14 +46,21 @@ _FREE = Quote(money=Money(amount=Decimal(0), currency="USD"))
 class ShotPlanner:
     """Plans the takes of the shots of a film, one shot after the other; each local file is read once.
 
-    `events` are those of the film's cut, by slate.
+    `events` are those of the film's cut, by slate; `crop_of` a shot says how its pictures are cut to another shape.
     """
 
     def __init__(
-        self, film: Storyboard, events: Mapping[str, Event], prices: PriceList, *, has_bucket: bool, is_draft: bool
+        self,
+        film: Storyboard,
+        events: Mapping[str, Event],
+        prices: PriceList,
+        *,
+        has_bucket: bool,
+        is_draft: bool,
+        crop_of: Callable[[Shot], Crop | None] = lambda _shot: None,
     ) -> None:
         self._film, self._events, self._prices = film, events, prices
-        self._has_bucket, self._is_draft = has_bucket, is_draft
+        self._has_bucket, self._is_draft, self._crop_of = has_bucket, is_draft, crop_of
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
         self._font = own_font(film)
         self._references: dict[Hashable, tuple[Attachment, ...]] = {}
@@ -189,6 +196,7 @@ class ShotPlanner:
                 build_requests(
                     self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
                     self._files, self._has_bucket, self._font, edition, self._references, pictures,
+                    self._crop_of(shot),
                 )
             )
             for name in services

@@ -1,0 +1,115 @@
+"""The deliverables of a film in its plan: what each has made for itself, and which of them the run makes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from storyreel.flows.planning.expected_time import expected_seconds
+from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable, check_names, planned_deliverables
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.orders import with_shared_orders
+from storyreel.flows.planning.states import with_states
+from storyreel.flows.planning.summary import summarize_purchases
+from storyreel.flows.planning.takes.builder import TakeBuilder
+from storyreel.flows.planning.takes.shapes import ShapeBuilder, drawn_in_shape
+from storyreel.specs.language.slates import owner_of
+from storyreel.specs.problems.problem import StoryboardError
+
+@dataclass(frozen=True)
+class Shapes:
+    """The takes that services make for the deliverables of a film alone, while it is planned."""
+
+    of: TakeBuilder
+    takes: tuple[PlannedTake, ...] = ()
+    """Of all deliverables, whether they are made or not."""
+    asked: tuple[str, ...] = ()
+    """The names of the deliverables that are made, or `none`; empty for all that cost nothing besides the film."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Why a deliverable cannot be planned, by its name."""
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """About verdicts, by the deliverable's name."""
+
+    @classmethod
+    def of_film(
+        cls, of: TakeBuilder, takes: Sequence[PlannedTake], provider: str | None, asked: Sequence[str]
+    ) -> Shapes:
+        """Those of the film that `of` builds with `takes`. Raises UnknownDeliverable, and StoryboardError if what the
+        services cannot make is asked for."""
+        check_names(of.film, asked)
+        made: list[PlannedTake] = []
+        problems: dict[str, str] = {}
+        warnings: dict[str, Sequence[str]] = {}
+        for deliverable in of.film.deliverables:
+            if deliverable.shoot is None:
+                continue
+            try:
+                builder = ShapeBuilder(of, takes, deliverable)
+                made += builder.in_shape(provider)
+            except StoryboardError as error:
+                if deliverable.name in asked:
+                    raise
+                problems[deliverable.name] = error.problems[0].message
+            else:
+                warnings[deliverable.name] = builder.warnings
+        return cls(of, tuple(made), tuple(asked), problems, warnings)
+
+    def selectable(self, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
+        """The takes that shots may be selected among: the film's, and those of deliverables that are asked for."""
+        return [take for take in takes if not take.deliverable or take.deliverable in self.asked]
+
+    def free(self, takes: Sequence[PlannedTake]) -> frozenset[str]:
+        """The names of the deliverables that cost nothing besides the film."""
+        costly = {take.deliverable for take in takes if take.deliverable and take.may_cost}
+        names = {one.name for one in self.of.film.deliverables}
+        return frozenset(names - costly - self.problems.keys())
+
+    def added_to(self, plan: Plan, takes: Sequence[PlannedTake], free: Collection[str]) -> Plan:
+        """The plan with its deliverables, and with these takes of those that are made: which of them are asked for, or
+        are `free`."""
+        film, history = self.of.film, self.of.history
+        planned, added, warnings = [], list[PlannedTake](), list[str]()
+        for one in planned_deliverables(film, plan.cut, self.asked):
+            name = one.name
+            own = [take for take in takes if take.deliverable == name]
+            is_made = name in (self.asked or free)
+            own += with_states(list(drawn_in_shape(self.of, plan, one, own)), film.title, history)
+            own = self._in_order(plan, own)
+            if is_made:
+                added += own
+                warnings += self.warnings.get(name, ())
+            known = {"takes": tuple(own), "is_made": is_made, "problem": self.problems.get(name, "")}
+            planned.append(one.model_copy(update=known))
+        if not self.asked:
+            warnings += self._left_out(planned)
+        all_takes = tuple(with_shared_orders([*plan.takes, *added]))
+        return plan.model_copy(
+            update={
+                "takes": all_takes,
+                "deliverables": tuple(planned),
+                "warnings": (*plan.warnings, *warnings),
+                "expected_seconds": expected_seconds(all_takes, history),
+            }
+        )
+
+    def _left_out(self, planned: Sequence[PlannedDeliverable]) -> Iterator[str]:
+        file = self.of.film.where().file
+        for one in planned:
+            if one.problem:
+                yield f"the deliverable {one.name} cannot be made: {one.problem}"
+            elif not one.is_made:
+                buys = f"would buy {summarize_purchases(one.to_buy)}" if one.to_buy else "has an order of unknown state"
+                again = shlex.join(["storyreel", "render", file, "--deliverable", one.name])
+                yield f"the deliverable {one.name} {buys}, and is left out; next: {again}"
+
+    def _in_order(self, plan: Plan, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
+        """The takes of a deliverable in the order of the film, stills before what is made of them."""
+        places = {event.shot: place for place, event in enumerate(plan.cut.events)}
+        kinds = ("still", "last still", "clip")
+        return sorted(takes, key=lambda take: (places[owner_of(take.shot)], kinds.index(take.kind), take.take))
+
+
+def of_deliverables(takes: Sequence[PlannedTake]) -> tuple[list[PlannedTake], list[PlannedTake]]:
+    """The takes of the film, and those of its deliverables."""
+    return [take for take in takes if not take.deliverable], [take for take in takes if take.deliverable]

@@ -1,0 +1,158 @@
+"""The takes that a deliverable of another shape has for itself: those that services make again in it, and drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
+from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
+from storyreel.flows.planning.selection import Selected
+from storyreel.flows.planning.takes.builder import TakeBuilder
+from storyreel.flows.planning.takes.pictures import used_take
+from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
+from storyreel.specs.derived.deliverable import film_as
+from storyreel.specs.derived.pictures import PictureShot
+from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.slates import owner_of, slate_in
+from storyreel.specs.problems.problem import Problem
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.providers.request import Crop
+from storyreel.tasks.request.attachments import Upstream
+from storyreel.tasks.request.unsupported import Unsupported
+
+
+class ShapeBuilder(TakeBuilder):
+    """Builds the takes of the shots that a deliverable has made again in its shape.
+
+    `of` builds those of its film, which are `takes`, still without their states.
+    """
+
+    def __init__(self, of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable) -> None:
+        asked = deliverable.requested_format(of.film.format)
+        # At the film's rate: a take is as long as that of the film, and costs no more.
+        picture = of.film.format.model_copy(update={"aspect_ratio": asked.aspect_ratio, "resolution": asked.resolution})
+        self._deliverable, self._takes = deliverable, takes
+        self._size, self._takes_of_film = picture.size, takes_by_shot(takes)
+        super().__init__(
+            of.film.model_copy(update={"format": picture}), of.history, of.prices, spoken=of.spoken, cut=of.cut
+        )
+        self.warnings = []
+        written = {shot.shot: shot for shot in of.film.all_shots}
+        # Of the film's own shape, and not larger, are the takes that there are.
+        is_other = picture.aspect_ratio != of.film.format.aspect_ratio or min(picture.size) > min(of.film.format.size)
+        self._again = {slate for slate in written if is_other and self._is_made_again(written[slate])}
+        self._before = {
+            shot.shot: (shot, self._takes_of_film[shot.shot]) for shot in of.shots if shot.shot not in self._again
+        }
+        sheets = (take for take in takes if take.kind == "sheet" and take.circled)
+        self._pictures_before = {take.shot: take.identity for take in sheets}
+        self._shots = [
+            shot if isinstance(shot, PictureShot) else _once_more(shot, written[shot.shot].takes)
+            for shot in of.shots
+            if owner_of(shot.shot) in self._again and not (isinstance(shot, PictureShot) and shot.kind == "sheet")
+        ]
+
+    def in_shape(self, provider: str | None) -> list[PlannedTake]:
+        """The takes under their own slates, without those that are the film's. Raises StoryboardError."""
+        known = {take.identity for take in self._takes}
+        made = self.takes(provider) if self._shots else []
+        return [_named(take, self._deliverable) for take in made if take.identity not in known]
+
+    def _is_made_again(self, shot: Shot) -> bool:
+        # What is drawn is drawn in any shape.
+        is_drawn = self._takes_of_film[shot.shot][0].request.board
+        return self._deliverable.shoots(shot.shot) and not is_drawn
+
+    def _upstream_of(self, shot: Shot, made: Mapping[str, tuple[Shot, list[PlannedTake]]]) -> Upstream | None:
+        found = upstream_of(shot, made)
+        if found is None or shot.upstream in self._again:
+            return found
+        if shot.continues_clip or shot.edits_another:
+            field, does = ("continues", "goes on from the clip") if shot.continues_clip else ("edit", "edits a take")
+            what = f"{shot.shot} {does} of {shot.upstream}, which is not made in this shape"
+            raise Unsupported(field, what, f"name {shot.upstream} in `shoot`, too")
+        return found._replace(has_other_shape=True)
+
+    def _crop_of(self, shot: Shot) -> Crop:
+        width, height = self._size
+        reframe, at = self._deliverable.reframe, getattr(shot, "frame_at", None)
+        return Crop(width=width, height=height, x=at.x if at else reframe.x, y=at.y if at else reframe.y)
+
+    def _problem(self, shot: Shot, unsupported: Unsupported) -> Problem:
+        """The problem at the deliverable that asks for the shape: the film itself can be made."""
+        number = self.film.deliverables.index(self._deliverable)
+        slate, among = owner_of(shot.shot), self._deliverable.shoot or ()
+        place = (among.index(slate),) if slate in among else ()
+        leave = f"leave {slate} out of `shoot`"
+        return Problem(
+            self.film.where("deliverables", number, "shoot", *place),
+            f"in the deliverable {self._deliverable.name}: {unsupported.message}",
+            f"{unsupported.hint}, or {leave}" if unsupported.hint else leave,
+        )
+
+
+def drawn_in_shape(
+    of: TakeBuilder, plan: Plan, planned: PlannedDeliverable, made: Sequence[PlannedTake]
+) -> Iterator[PlannedTake]:
+    """The drawings of a film's cut, once more in the size and at the rate of a deliverable: they cost nothing.
+
+    `made` are the takes that services make for it.
+    """
+    drawn = {take.shot: take for take in plan.circled if take.request.board}
+    if not drawn:
+        return
+    deliverable = planned.written
+    shown = _at_its_rate(of.film, deliverable)
+    builder = TakeBuilder(shown, of.history, of.prices, spoken=of.spoken, cut=planned.cut)
+    in_cut = {take.shot: as_upstream(take) for take in plan.circled}
+    in_cut |= {owner_of(take.shot): as_upstream(take) for take in made if take.kind == "clip" and take.circled}
+    pictures = {slate: used_take(some).identity for slate, some in takes_by_shot(plan.pictures).items()}
+    known = {take.identity for take in plan.takes}
+    for shot in of.shots:
+        if shot.shot not in drawn:
+            continue
+        made_of = builder.made_of(shot, lambda slate: pictures.get(slate, ""))
+        if any(not one.source for one in made_of.speech):
+            made_of = made_of._replace(speech=())
+        take = builder.drawn(shot, in_cut.get(shot.upstream or ""), made_of)
+        in_cut[shot.shot] = as_upstream(take)
+        if take.identity not in known:
+            stands_in = drawn[shot.shot].is_stand_in
+            yield _named(take, deliverable).model_copy(update={"is_stand_in": stands_in})
+
+
+def _at_its_rate(film: Storyboard, deliverable: Deliverable) -> Storyboard:
+    shown = film_as(film, deliverable)
+    picture = shown.format.model_copy(update={"fps": deliverable.rate(film.format)})
+    return shown.model_copy(update={"format": picture})
+
+
+def _named(take: PlannedTake, deliverable: Deliverable) -> PlannedTake:
+    slate = slate_in(deliverable.name, take.shot)
+    return take.model_copy(update={"shot": slate, "deliverable": deliverable.name})
+
+
+def _once_more(shot: Shot, takes: int) -> Shot:
+    """The shot as it is made in another shape: as many `takes` as are written, but of one that is chosen for the film
+    one alone, with its seed if that is written."""
+    if shot.edits_another:
+        return shot.model_copy(update={"takes": 1, "circled": None}) if shot.circled else shot
+    edit = shot.edit
+    chosen = (shot.edited_take if edit else shot.circled) or 0
+    changed: dict[str, object] = {"circled": None}
+    if edit and (shot.circled is None or shot.circled > shot.takes):
+        edits = 1 if shot.circled else edit.takes
+        changed["edit"] = edit.model_copy(update={"take": None, "takes": edits})
+    elif edit:
+        changed["edit"] = None
+    if chosen and shot.seed is not None:
+        changed["seed"] = (shot.seed + chosen - 1) % 2**31
+    return shot.model_copy(update={**changed, "takes": 1 if chosen else takes})
+
+
+def wanted_in_shapes(takes: Sequence[PlannedTake], selected: Selected) -> Iterator[PlannedTake]:
+    """The takes of deliverables that are selected or paid for already. For other shots the film's are cut to shape."""
+    for some in takes_by_shot(takes).values():
+        wanted = [take for take in some if (take.shot, take.take) in selected or take.state in ("cached", "resuming")]
+        used = used_take(wanted) if wanted else None
+        yield from (take.model_copy(update={"circled": take is used}) for take in wanted)

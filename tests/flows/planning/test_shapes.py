@@ -1,0 +1,231 @@
+"""Shots that are made again in the shape of a deliverable: what is bought, what is shared, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from storyreel.flows.planning.finishing.deliverables import UnknownDeliverable
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.plan import make_plan
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.planning.selection import NothingSelected
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, State, Word
+from tests.flows.planning.histories import history_of, rows_of
+
+SHAPE = "format: {aspect_ratio: '9:16', resolution: 1080p}"
+FILM = f"""\
+storyboard: 1
+title: The Keeper
+format: {{resolution: 1080p, fps: 24}}
+defaults: {{provider: apiyi, duration: 2s}}
+deliverables:
+  - {{name: web, {SHAPE}, shoot: true}}
+shots:
+  - {{shot: 1A, action: She climbs., takes: 2, circled: 2, seed: 7}}
+  - {{shot: 1B, action: She waits., continues: 1A}}
+  - {{shot: 1C, action: Black., provider: animatic}}
+  - {{card: The end}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "film.yaml").write_text(FILM)
+    return tmp_path / "film.yaml"
+
+
+@pytest.fixture
+def ledger(home: Path) -> Iterator[Ledger]:
+    home.mkdir()
+    with closing(Home.of().ledger()) as opened:
+        yield opened
+
+
+def plan_at(file: Path, *deliverables: str, select: tuple[str, ...] = (), provider: str | None = None) -> Plan:
+    asked = RunRequest(storyboard=file, deliverables=deliverables, selection=select, provider=provider)
+    return Planner.of(asked).plan()
+
+
+def rewrite(file: Path, *changes: tuple[str, str]) -> None:
+    text = file.read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    file.write_text(text)
+
+
+def named(takes: tuple[PlannedTake, ...]) -> list[tuple[str, int]]:
+    return [(take.shot, take.take) for take in takes]
+
+
+def take_of(plan: Plan, shot: str, number: int = 1) -> PlannedTake:
+    return next(take for take in plan.takes if (take.shot, take.take) == (shot, number))
+
+
+def test_a_deliverable_that_would_buy_is_made_only_if_it_is_named(file: Path) -> None:
+    plan = plan_at(file)
+    assert not plan.in_shapes and not plan.deliverables[0].is_made
+    assert named(plan.deliverables[0].to_buy) == [("1A@web", 1), ("1B@web", 1)]
+    (told,) = [warning for warning in plan.warnings if "web" in warning]
+    assert "would buy 2 takes from apiyi for " in told and f"storyreel render {file} --deliverable web" in told
+    asked = plan_at(file, "web")
+    assert asked.deliverables[0].is_made and not any("left out" in warning for warning in asked.warnings)
+    more = sum(money.amount for money in asked.totals) - sum(money.amount for money in plan.totals)
+    assert more == sum(take.price.amount for take in asked.deliverables[0].to_buy if take.price) > 0
+    assert {(t.shot, t.take): t.key for t in plan.clips} == {(t.shot, t.take): t.key for t in asked.clips}
+
+
+def test_the_film_is_what_it_was_and_its_takes_have_their_keys(file: Path) -> None:
+    with_it = plan_at(file, "web")
+    rewrite(file, (f"deliverables:\n  - {{name: web, {SHAPE}, shoot: true}}\n", ""))
+    without = plan_at(file)
+    assert with_it.clips == without.clips and with_it.cut == without.cut
+    assert "deliverables" not in without.as_json() and "deliverable" not in str(without.as_json())
+
+
+def test_a_shot_is_asked_for_in_the_shape_and_otherwise_as_for_the_film(file: Path) -> None:
+    plan = plan_at(file, "web")
+    film, again = take_of(plan, "1A", 2).request, take_of(plan, "1A@web").request
+    assert (again.aspect_ratio, again.width, again.height) == ("9:16", 1080, 1920)
+    assert (again.seconds, again.prompt, again.seed) == (film.seconds, film.prompt, film.seed)
+    before = take_of(plan, "1B@web").request.first_frame
+    assert before and before.digest == f"take:{take_of(plan, '1A@web').identity}" and before.crop is None
+
+
+def test_what_continues_a_shot_that_is_shared_begins_with_its_frame_cut_to_shape(file: Path) -> None:
+    rewrite(file, ("shoot: true", "shoot: [1B], reframe: {x: 0.25}"))
+    plan = plan_at(file, "web")
+    before = take_of(plan, "1B@web").request.first_frame
+    assert before and before.crop and (before.crop.width, before.crop.height, before.crop.x) == (1080, 1920, 0.25)
+    assert before.digest == f"take:{take_of(plan, '1A', 2).identity} {before.crop}"
+    assert [plan.slate_in("web", shot) for shot in ("1A", "1B")] == ["1A", "1B@web"]
+
+
+def test_drawings_and_cards_are_drawn_in_the_size_and_at_the_rate_of_the_deliverable(file: Path) -> None:
+    rewrite(file, (SHAPE, "format: {size: 1080x1350, fps: 25}"), (", shoot: true", ""))
+    plan = plan_at(file)
+    assert plan.deliverables[0].is_made and not plan.deliverables[0].shot_again
+    card = plan.cut.events[-1].shot
+    for slate in (plan.slate_in("web", "1C"), plan.slate_in("web", card)):
+        drawn = take_of(plan, slate)
+        assert drawn.deliverable == "web" and drawn.chosen.is_free and not drawn.is_stand_in
+        assert (drawn.request.width, drawn.request.height) == (1080, 1350)
+        assert drawn.request.board and (str(drawn.request.board.rate), drawn.request.board.frames) == ("25", 50)
+    assert plan.slate_in("web", "1A") == "1A"
+
+
+@pytest.mark.parametrize("shape", ["format: {resolution: 720p}", "codec: h265", "format: {fps: 25}"])
+def test_what_has_the_films_shape_is_shared_and_never_bought_again(file: Path, shape: str) -> None:
+    rewrite(file, (SHAPE, shape))
+    plan = plan_at(file, "web")
+    assert plan.deliverables[0].is_made and not plan.deliverables[0].to_buy
+    assert plan.totals == plan_at(file, "none").totals
+
+
+def test_two_deliverables_of_one_shape_are_bought_once(file: Path) -> None:
+    rewrite(file, ("shoot: true}", f"shoot: true}}\n  - {{name: story, {SHAPE}, codec: h265, shoot: [1A]}}"))
+    one, both = plan_at(file, "web"), plan_at(file, "web", "story")
+    assert take_of(both, "1A@story").key == take_of(both, "1A@web").key
+    assert both.totals == one.totals and len(both.bought) == len(one.bought)
+
+
+def test_what_was_bought_for_a_deliverable_is_in_it_without_being_named(file: Path) -> None:
+    bought = plan_at(file, "web")
+    rows = rows_of(bought, *((take.shot, State.FINISHED) for take in bought.takes))
+    plan = make_plan(read(file), history_of(rows))
+    assert plan.deliverables[0].is_made and named(plan.in_shapes) == named(bought.in_shapes) and not plan.bought
+    for state in (State.UNKNOWN, State.FAILED):
+        some = rows | rows_of(bought, ("1B@web", state), reason="no answer")
+        plan = make_plan(read(file), history_of(some))
+        assert not plan.deliverables[0].is_made and not plan.bought
+
+
+def test_a_selection_is_of_the_film_and_of_the_deliverables_that_are_asked_for(file: Path) -> None:
+    plan = plan_at(file, "web", select=("1B",))
+    assert named(plan.bought) == [("1A", 2), ("1B", 1), ("1A@web", 1), ("1B@web", 1)]
+    plan = plan_at(file, "web", select=("1A@web",))
+    assert named(plan.bought) == [("1A@web", 1)]
+    assert take_of(plan, plan.slate_in("web", "1B")).chosen.is_free  # the film's is not made, and is drawn
+    with pytest.raises(NothingSelected, match="1A@web"):
+        plan_at(file, select=("1A@web",))
+    assert not plan_at(file, select=("1C",)).deliverables[0].is_made
+
+
+def test_what_a_service_does_not_make_in_the_shape_leaves_the_film_alone(file: Path) -> None:
+    rewrite(file, (SHAPE, "format: {aspect_ratio: '3:4', resolution: 480p}"), ("provider: apiyi", "provider: freepik"))
+    plan = plan_at(file)
+    (told,) = [warning for warning in plan.warnings if "web" in warning]
+    assert "cannot be made" in told and not plan.deliverables[0].is_made and plan.deliverables[0].problem
+    with pytest.raises(StoryboardError) as refused:
+        plan_at(file, "web")
+    assert refused.value.problems[0].position.line == 6 and "leave 1A out of `shoot`" in refused.value.problems[0].hint
+
+
+@pytest.mark.parametrize("name", ["wib", "1A"])
+def test_a_name_that_no_deliverable_has_is_told(file: Path, name: str) -> None:
+    with pytest.raises(UnknownDeliverable, match=name):
+        plan_at(file, name)
+
+
+def test_drawn_for_a_try_everything_is_free_and_made(file: Path) -> None:
+    plan = plan_at(file, provider="animatic")
+    assert plan.deliverables[0].is_made and not plan.bought
+    assert all(take.request.height == 1920 for take in plan.in_shapes) and len(plan.in_shapes) == 4
+
+
+def test_verdicts_on_takes_in_a_shape_ask_for_more_of_them_and_leave_the_film(file: Path, ledger: Ledger) -> None:
+    rewrite(file, ("duration: 2s", "duration: 2s, review: required"))
+    before = plan_at(file, "web")
+    take = take_of(before, "1A@web")
+    said = {"film": "The Keeper", "slate": take.shot, "take": take.take, "key": take.key}
+    ledger.add_verdicts([NewVerdict(word=Word.RETAKE, **said)])
+    after = plan_at(file, "web")
+    assert [one.review for one in after.takes if one.shot == "1A@web"] == ["retake", "retake"]
+    assert [one for one in named(after.bought) if one[0] == "1A@web"] == [("1A@web", 1), ("1A@web", 2)]
+    assert after.clips == before.clips
+    ledger.add_verdicts([NewVerdict(word=Word.RETAKE, action="She runs.", **said)])
+    reworded = plan_at(file, "web")
+    assert take_of(reworded, "1A@web").action == "She runs." and reworded.clips == before.clips
+
+
+def test_a_verdict_on_a_take_of_the_film_is_followed_in_its_shapes(file: Path, ledger: Ledger) -> None:
+    take = take_of(plan_at(file), "1A", 2)
+    said = {"film": "The Keeper", "slate": "1A", "take": 2, "key": take.key}
+    ledger.add_verdicts([NewVerdict(word=Word.RETAKE, action="She runs.", **said)])
+    assert take_of(plan_at(file, "web"), "1A@web").action == "She runs."
+
+
+def test_the_stills_of_a_shot_are_made_again_and_approved_in_the_shape(file: Path) -> None:
+    rewrite(file, ("provider: apiyi", "provider: apiyi, still: true, stills: {provider: freepik}, review: required"))
+    rewrite(file, (", continues: 1A", ""), (", provider: animatic", ", still: null, provider: animatic"))
+    plan = plan_at(file, "web")
+    still, clip = take_of(plan, "1A@web.still"), take_of(plan, "1A@web")
+    assert (still.kind, still.deliverable, still.request.aspect_ratio) == ("still", "web", "9:16")
+    assert clip.pictures == (still.identity,) and clip.waits_for == ("1A@web.still",)
+    assert still.key != take_of(plan, "1A@still").key
+
+
+def test_money_for_a_shape_is_its_shots(file: Path, ledger: Ledger) -> None:
+    rewrite(file, ("shots:", "budget: {per_shot: 0.5 USD}\nshots:"))
+    planned = Planner.of(RunRequest(storyboard=file, deliverables=("web",))).plan_within_budget()
+    one = take_of(planned.plan, "1A@web").price
+    assert one and Decimal("0.25") < one.amount  # each fits alone
+    assert planned.excess and "1A" in planned.excess.message
+
+
+def test_clips_that_go_on_from_another_need_it_in_the_shape(file: Path) -> None:
+    rewrite(file, ("continues: 1A}", "continues: {shot: 1A, with: clip}}"), ("provider: apiyi", "provider: dashscope"))
+    rewrite(file, ("shoot: true", "shoot: [1B]"))
+    with pytest.raises(StoryboardError) as refused:
+        plan_at(file, "web")
+    assert "goes on from the clip of 1A" in refused.value.problems[0].message
+    assert "name 1A in `shoot`" in refused.value.problems[0].hint
