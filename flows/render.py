@@ -29,6 +29,7 @@ from storyreel.flows.planning.finishing.subtitles import tracks_of_plan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.planning.selection import slates_of_selection
 from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
@@ -49,8 +50,9 @@ from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns, begin_takes
 from storyreel.flows.production.text.overlays import FilmOverlays
 from storyreel.flows.production.text.words import subtitles_over, words_over
+from storyreel.flows.review.lacking import Lacking
 from storyreel.flows.review.model import ReviewNeeded
-from storyreel.flows.review.suspend import Approval, unapproved_shots
+from storyreel.flows.review.suspend import Approval
 from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.money import MEANING, PATTERN, parse_money
@@ -193,6 +195,8 @@ async def render_storyboard(
                 "draft": draft,
                 "limits": [limit.model_dump(mode="json") for limit in limits],
                 "agreed": agreed_keys(plan) if agreed is None else agreed,
+                # Deployments of earlier versions do not know it.
+                **({"deliverables": deliverables} if deliverables else {}),
             }
         file = planner.film.where().file
         source = await asyncio.to_thread(FilmSource.of, storyboard, plan.title, file, is_draft=draft)
@@ -279,12 +283,8 @@ async def _carry_out(
             ]
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
             parts = FilmParts(plan, takes, sound, overlays, studio.house_folder, studio.drawing, fonts)
-            if failures := [*failures, *await takes.run_all(not_stopped_by(failures, plan), then=parts.prepare)]:
-                raise ShotsFailed(failures, len(plan.cut.events))
-            if unapproved := await unapproved_shots(plan, takes, studio):
-                raise ReviewNeeded(unapproved, len(plan.cut.events))
-            if any(take.waits_for for take in plan.takes):
-                raise ClipsToBuy(plan.waiting)
+            failures = [*failures, *await takes.run_all(not_stopped_by(failures, plan), then=parts.prepare)]
+            lacking = await Lacking.of(plan, failures, takes, studio)
             finisher = FilmFinisher(planner.film, plan, takes, parts, delivery, subtitles)
             await asyncio.to_thread(delivery.claim)
             names = [deliverable.name for deliverable in planner.film.deliverables]
@@ -306,12 +306,13 @@ async def _carry_out(
             )
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
-            made, failed = await make_deliverables(planner.film, plan, takes, parts, delivery, subtitles, studio)
+            made, failed = await make_deliverables(
+                planner.film, plan, takes, parts, delivery, subtitles, studio, lacking.deliverables
+            )
             if made:
                 rendering = await finisher.add_deliverables(rendering, made)
                 await observer.publish_deliverables(rendering)
-            if failed:
-                raise DeliverablesFailed(rendering.sequence, failed, len(made) + len(failed))
+            lacking.check(rendering.sequence, failed, len(made))
             return rendering
 
 
@@ -328,7 +329,7 @@ async def _speak(
     of_speech = plan.model_copy(update={"takes": speech})
     async with orderly_shutdown(of_speech, takes, studio), observe_run(of_speech, takes, studio, links):
         failures = await takes.run_all(speech)
-    selected = dict.fromkeys(take.shot for take in plan.takes if not take.is_stand_in)
+    selected = slates_of_selection(plan.takes, planner.deliverables)
     again = replace(planner, selection=tuple(selected) if planner.selection else ())
     try:
         longer = await in_own_thread(again.plan)

@@ -48,6 +48,7 @@ async def shoot_scene(
     limits: list[Limit] | None = None,
     agreed: list[str] | None = None,
     draft: bool = False,
+    deliverables: list[str] | None = None,
 ) -> None:
     """Make one scene of a film. The film's run starts it with all parameters; do not start it yourself.
 
@@ -61,13 +62,19 @@ async def shoot_scene(
         limits: The budgets of the film's run; none is above that of the deployment, or the approved one.
         agreed: The takes that may be bought, by the first 12 digits of their keys. Without it, none.
         draft: As in the film's run.
+        deliverables: As in the film's run.
 
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
     """
     make_logs_legible()
     home = Home.of()
     request = RunRequest(
-        storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()), draft=draft
+        storyboard=storyboard,
+        provider=provider,
+        vars=vars or {},
+        selection=tuple(select or ()),
+        draft=draft,
+        deliverables=tuple(deliverables or ()),
     )
     is_of_film = await was_begun_by(of_run)
     planner = await asyncio.to_thread(Planner.of, request, home, confined=not is_of_film)

@@ -34,10 +34,11 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show the request that a shot's service would get, with its headers. Sends nothing and needs no key."""
+    from storyreel.flows.planning.finishing.deliverables import EVERY_DELIVERABLE
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.services.explain import explain, find_take, print_explanation
 
-    planner = Planner.of(request_of(storyboard, provider, sets, draft=draft))
+    planner = Planner.of(request_of(storyboard, provider, sets, draft=draft, deliverables=[EVERY_DELIVERABLE]))
     plan = planner.plan()
     try:
         chosen = find_take(plan, shot, take)

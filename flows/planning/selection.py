@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import get_args
 from unicodedata import normalize
@@ -63,6 +63,19 @@ def _of_approved_drafts(approved: Callable[[], Selected] | None) -> Selected:
 def terms_of(selection: Iterable[str]) -> list[str]:
     """The single terms of a selection, of which each part may hold several, separated by commas."""
     return [part.strip() for written in selection for part in normalize("NFC", written).split(",")]
+
+
+def slates_of_selection(takes: Iterable[PlannedTake], deliverables: Collection[str]) -> list[str]:
+    """The slates that select the takes of a plan in another plan of its film, with the same deliverables asked for."""
+    return list(
+        dict.fromkeys(
+            take.shot
+            for take in takes
+            if not take.is_stand_in
+            # What is drawn for a deliverable follows the film's shot.
+            and (not take.deliverable or (take.deliverable in deliverables and not take.request.board))
+        )
+    )
 
 
 def selectable(film: Storyboard) -> list[str]:

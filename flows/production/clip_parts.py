@@ -20,10 +20,10 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.capability import MediaLimits
 from storyreel.tasks.providers.errors import FileChanged
 from storyreel.tasks.providers.models import find_capability
-from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.request import Attachment, Crop, Request
 from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.request.attachments import STILL
-from storyreel.tasks.request.sendable import is_sendable, write_sendable
+from storyreel.tasks.request.sendable import is_sendable, write_cut, write_sendable
 from storyreel.tasks.storage.clips import Clip, cache_key, file_named_by_digest, place_by_digest
 from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import folder_beside
@@ -49,11 +49,12 @@ class ClipParts:
 
     async def fill(self, take: PlannedTake, candidate: Candidate) -> Request:
         """The request of a candidate with the files of the stills and sheets that it is made of; of a take that
-        continues another, with the file that is made of that one's clip.
+        continues another, with the file that is made of that one's clip. Pictures of another shape are cut.
 
         The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
         """
         request, before = await self._with_pictures(candidate.request), self._by_identity.get(take.continues or "")
+        request = await self._with_cuts(request)
         if request.sound and request.sound.silence:
             sound = await self._after_silence(request.sound)
             found = {"source": str(sound), "frame_digest": sound.stem}
@@ -71,6 +72,7 @@ class ClipParts:
             file = await self._end(before, attachment.seconds or Fraction(0))
         elif before:
             file = await self._last_frame(before)
+            file = await self._cut(file, attachment.crop) if file and attachment.crop else file
         found = {"source": str(file), "frame_digest": file.stem} if file else {"source": ""}
         return request.model_copy(update={use: attachment.model_copy(update=found)})
 
@@ -112,6 +114,32 @@ class ClipParts:
             "references": tuple(filter(None, map(filled, request.references))),
         }
         return request.model_copy(update=found)
+
+    async def _with_cuts(self, request: Request) -> Request:
+        """The request with the files that are written of the author's own pictures. Raises FileChanged."""
+        found = {}
+        for use in ("first_frame", "last_frame"):
+            picture: Attachment | None = getattr(request, use)
+            if picture and picture.crop and picture.source:
+                planned = picture.model_copy(update={"digest": picture.digest.partition(" ")[0]})
+                await asyncio.to_thread(check_planned, (planned,))
+                file = await self._cut(Path(picture.source), picture.crop)
+                found[use] = picture.model_copy(update={"source": str(file), "frame_digest": file.stem})
+        return request.model_copy(update=found) if found else request
+
+    def _cut(self, picture: Path, crop: Crop) -> asyncio.Future[Path]:
+        return self._once(("cut", picture, crop), lambda: self._write_cut(picture, crop))
+
+    async def _write_cut(self, picture: Path, crop: Crop) -> Path:
+        """Write a picture in the shape of a deliverable; returns its file."""
+        content = await asyncio.to_thread(file_digest, picture)
+        folder = self._studio.house_folder / "pictures" / f"{content[:32]}-{cache_key(crop.model_dump())[:16]}"
+        if found := await asyncio.to_thread(file_named_by_digest, folder):
+            return found
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with in_threads(folder_beside(folder / "cut.png")) as workshop:
+            await asyncio.to_thread(write_cut, picture, crop, workshop / "cut.png")
+            return await asyncio.to_thread(place_by_digest, workshop / "cut.png", folder)
 
     def _after_silence(self, sound: Attachment) -> asyncio.Future[Path]:
         return self._once(("silence", sound.digest), lambda: self._write_after_silence(sound))

@@ -10,7 +10,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.slates import is_line, owner_of
+from storyreel.specs.language.slates import deliverable_of, is_line, is_shot
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.inspection.inspect import Inspection
@@ -62,19 +62,24 @@ class UpstreamFailed(StoryreelError):
 
 
 class ShotsFailed(StoryreelError):
-    """Some shots could not be made; everything else was finished and is kept. One failure for each take."""
+    """Some shots could not be made; everything else was finished and is kept. One failure for each take.
 
-    def __init__(self, failures: Sequence[Failure], shots: int) -> None:
+    With `film` they are shots of deliverables alone, and that film is made.
+    """
+
+    def __init__(self, failures: Sequence[Failure], shots: int, film: Path | str = "") -> None:
         self.failures, self.shots = tuple(failures), shots
         slates = {failure.shot for failure in failures}
-        lines_failed = sum(map(is_line, slates))
-        pictures = sum(owner_of(slate) != slate for slate in slates) - lines_failed
-        of_shots = len(slates) - pictures - lines_failed
+        lines_failed, clips_failed = sum(map(is_line, slates)), list(filter(is_shot, slates))
+        pictures = len(slates) - lines_failed - len(clips_failed)
+        in_shapes = sum(bool(deliverable_of(slate)) for slate in clips_failed)
+        of_shots = len(clips_failed) - in_shapes
         clips = f"{of_shots} of {shots} shots" if of_shots else ""
-        beside = (counted(number, what) for number, what in ((pictures, "picture"), (lines_failed, "line")) if number)
+        beside = [counted(number, what) for number, what in ((pictures, "picture"), (lines_failed, "line")) if number]
+        beside += [f"{counted(in_shapes, 'shot')} of deliverables"] if in_shapes else []
         failed = " and ".join(filter(None, (clips, *beside)))
         causes = self._causes
-        lines = [f"{failed} could not be made; what was finished is kept"]
+        lines = [f"{f'{film} is made, and ' if film else ''}{failed} could not be made; what was finished is kept"]
         # Another render would end in the same way.
         next = "storyreel reconcile" if causes and all(failure.is_unknown for failure in causes) else ""
         super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))), next=next)

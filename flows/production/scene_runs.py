@@ -26,6 +26,7 @@ from prefect.states import Cancelled, Cancelling
 from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.names import DRAFT_TAG, TAG, film_tag, scene_run_name
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.selection import slates_of_selection
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.settings import Settings
@@ -84,8 +85,8 @@ async def run_scenes(
 async def _create_runs(plan: Plan, scenes: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, UUID]:
     """Create the runs of these scenes, or find those that this run created before it was handed over."""
     name = f"{SCENE_FLOW}/{deployment.name}"
-    selected = dict.fromkeys(take.shot for take in plan.takes if not take.is_stand_in)
-    common = {**parameters, "select": list(selected) if plan.stand_ins else None, "of_run": str(flow_run.id)}
+    selected = slates_of_selection(plan.takes, parameters.get("deliverables", ()))
+    common = {**parameters, "select": selected if plan.stand_ins else None, "of_run": str(flow_run.id)}
     runs: dict[str, UUID] = {}
     for scene in scenes:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from unicodedata import normalize
 
 from pydantic import TypeAdapter, ValidationError
 
+from storyreel.flows.planning.finishing.deliverables import EVERY_DELIVERABLE
 from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
@@ -102,10 +104,11 @@ async def review_status(planner: Planner, named: Collection[str] = ()) -> list[S
 def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, Path]]:
     """The plan, its purchases, and the clips that exist of pictures and of shots with a status, by key."""
     with open_history(planner.home) as history:
-        plan = planner.plan(history)
+        # What waits for approval is no longer free, and its deliverable is left out of other plans.
+        plan = replace(planner, deliverables=(EVERY_DELIVERABLE,)).plan(history)
         purchases = history.purchases([take.key for take in plan.takes])
     clips = planner.home.clips()
-    shown = (takes for takes in takes_by_shot(plan.clips).values() if review_state(takes))
+    shown = (takes for takes in takes_by_shot((*plan.clips, *plan.in_shapes)).values() if review_state(takes))
     wanted = (*plan.pictures, *plan.speech, *chain.from_iterable(shown))
     return plan, purchases, {take.key: clip for take in wanted if (clip := stored_clip(take, purchases, clips))}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -169,8 +169,11 @@ def _in_words(spent: Sequence[Money]) -> str:
     return " and ".join(money.exactly for money in spent if money.amount) or "nothing"
 
 
-async def unapproved_shots(plan: Plan, runs: TakeRuns, studio: Studio) -> list[ShotToReview]:
-    """The shots and stills of a run that must be approved and are not; waits until their takes are made."""
+async def unapproved_shots(
+    plan: Plan, runs: TakeRuns, studio: Studio, leave_out: Collection[str] = ()
+) -> list[ShotToReview]:
+    """The shots and stills of a run that must be approved and are not, but for some slates; waits until their takes
+    are made."""
     return [
         ShotToReview(
             film=plan.title,
@@ -180,6 +183,7 @@ async def unapproved_shots(plan: Plan, runs: TakeRuns, studio: Studio) -> list[S
             takes=tuple([await _to_review(take, runs, studio) for take in takes]),
         )
         for slate, takes in shots_to_approve(plan).items()
+        if slate not in leave_out
     ]
 
 

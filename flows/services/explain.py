@@ -131,7 +131,7 @@ def _why(film: Storyboard, take: PlannedTake) -> str:
     if take.kind != "clip":
         part = {"still": "first frame", "last still": "last frame", "sheet": "sheet"}[take.kind]
         return f"it is the {part} of {owner_of(take.shot)}"
-    shot = next(shot for shot in film.all_shots if shot.shot == take.shot)
+    shot = next(shot for shot in film.all_shots if shot.shot == owner_of(take.shot))
     begins = f"it begins with the last frame of {shot.upstream}" if shot.continues else ""
     begins = f"it goes on from the end of {shot.upstream}" if take.request.first_clip else begins
     first = picture_slate(shot.shot, "still") if shot.still else shot.first_frame
@@ -193,6 +193,9 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     kind, _, mark = attachment.digest.partition(":")
     if kind in ("take", "still", "speech"):
         key, _, part = mark.partition(" ")
+        if attachment.crop:
+            plain = attachment.model_copy(update={"digest": f"{kind}:{key}", "crop": None})
+            return f"{_source(film, plan, plain)}, {attachment.crop}"
         before = next(take for take in plan.takes if take.identity == key)
         if kind != "take":
             return f"{before.shot} take {before.take}{f' {part}' if part else ''}"
@@ -200,7 +203,8 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
         return f"{part} of {before.shot} take {before.take}"
     if is_remote(attachment.source):
         return attachment.source
-    return film.relative_path(Path(attachment.source)) or attachment.source
+    cut = f", {attachment.crop}" if attachment.crop else ""
+    return f"{film.relative_path(Path(attachment.source)) or attachment.source}{cut}"
 
 
 def _http_request(service: HostedProvider, request: Request, attachments: Sequence[ExplainedAttachment]) -> HttpRequest:

@@ -52,6 +52,12 @@ def owner_of(slate: str) -> str:
     return slate.partition(_SIGN)[0]
 
 
+def is_shot(slate: str) -> bool:
+    """Whether a slate is that of a shot, in the film or in the shape of a deliverable."""
+    part = slate.partition(_SIGN)[2]
+    return not (is_taken(part) or _IN_SHAPE in part)
+
+
 def is_line(slate: str) -> bool:
     """Whether a slate is that of a spoken line."""
     part = slate.partition(_SIGN)[2]

@@ -1,13 +1,15 @@
-"""Copies of pictures that models made, in the form that a service takes."""
+"""Copies of pictures in the form that a service takes, and in the shape in which a clip is made of them."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image
 
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers.capability import MediaLimits
+from storyreel.tasks.providers.request import Crop
 from storyreel.tasks.request.local_files import LocalFileChecks
 
 _JPEG_QUALITY = 95
@@ -16,6 +18,16 @@ _JPEG_QUALITY = 95
 def is_sendable(picture: Path, limits: MediaLimits) -> bool:
     """Whether a service with these limits takes the file of a picture as it is."""
     return LocalFileChecks().problem_with(picture, "image", limits) is None
+
+
+def write_cut(picture: Path, crop: Crop, into: Path) -> None:
+    """Write a picture as PNG, cut to a shape around a point, or as near as its edges allow. Raises MediaError."""
+    still = open_still(picture, (crop.width, crop.height))
+    wide = min(still.width, round(Fraction(still.height * crop.width, crop.height)))
+    high = min(still.height, round(Fraction(still.width * crop.height, crop.width)))
+    left = min(max(0, round(still.width * crop.x - wide / 2)), still.width - wide)
+    top = min(max(0, round(still.height * crop.y - high / 2)), still.height - high)
+    still.crop((left, top, left + wide, top + high)).save(into)
 
 
 def write_sendable(picture: Path, limits: MediaLimits, folder: Path) -> Path | None:

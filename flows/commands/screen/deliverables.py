@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storyreel.flows.planning.summary import amounts_of
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
-from storyreel.specs.problems.phrases import counted
+from storyreel.specs.problems.phrases import abridged, counted
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
@@ -31,7 +32,19 @@ def print_finished(console: Terminal, rendering: Rendering) -> None:
 
 
 def _made_from(plan: Plan, deliverable: PlannedDeliverable) -> str:
-    """What a deliverable is made from; of one that is left out, how to make it."""
-    if not deliverable.is_made:
-        return f"not made by this run; `--deliverable {deliverable.name}` makes it"
-    return f"the takes of the film: {counted(len(plan.cut.events), 'shot')}"
+    """The takes that a deliverable is made from, and what they cost; of one that is left out, how to make it."""
+    if deliverable.problem:
+        return f"cannot be made: {deliverable.problem}"
+    again = deliverable.shot_again
+    shared = counted(len(plan.cut.events) - len(again), "shot")
+    parts = [f"the takes of the film: {shared}"] if len(again) < len(plan.cut.events) else []
+    parts += [f"made again in its shape: {abridged(again)}{_price(deliverable)}"] if again else []
+    parts += [] if deliverable.is_made else [f"not made by this run; `--deliverable {deliverable.name}` makes it"]
+    return "; ".join(parts)
+
+
+def _price(deliverable: PlannedDeliverable) -> str:
+    """What is still to be bought for it: `, for 0.60 USD`."""
+    if not deliverable.to_buy:
+        return ""
+    return f", for {' and '.join(amounts_of(deliverable.to_buy, 'more at an unknown price'))}"

@@ -22,6 +22,10 @@ NO_DELIVERABLE = "none"
 """The name that stands for no deliverable at all."""
 
 
+EVERY_DELIVERABLE = "*"
+"""The name that stands for all that can be planned, whatever they cost."""
+
+
 class UnknownDeliverable(StoryreelError):
     """The film has no deliverable of a name."""
 
@@ -85,7 +89,7 @@ class PlannedDeliverable(Trusted):
             "codec": self.written.codec,
             "made": self.is_made,
             "shot_again": list(self.shot_again),
-            **({"takes": [take.as_json() for take in self.takes if not take.chosen.is_free]} if self.shot_again else {}),
+            "takes": [take.as_json() for take in self.takes if not take.request.board],
             "to_buy": sums_as_json(take.price for take in self.to_buy),
             **({"problem": self.problem} if self.problem else {}),
         }
@@ -114,7 +118,7 @@ def check_names(film: Storyboard, named: Sequence[str]) -> None:
     """Return if a film has all deliverables that are named. Raises UnknownDeliverable."""
     known = [written.name for written in film.deliverables]
     for name in named:
-        if name != NO_DELIVERABLE and name not in known:
+        if name not in (NO_DELIVERABLE, EVERY_DELIVERABLE, *known):
             there_are = f"{there(len(known))} {listed(known, 'and')}" if known else "write it under `deliverables`"
             hint = suggestion(name, known, there_are)
             raise UnknownDeliverable(f"the film has no deliverable `{shown(name)}`", hint=hint)

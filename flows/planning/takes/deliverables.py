@@ -7,7 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storyreel.flows.planning.expected_time import expected_seconds
-from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable, check_names, planned_deliverables
+from storyreel.flows.planning.finishing.deliverables import (
+    EVERY_DELIVERABLE,
+    PlannedDeliverable,
+    check_names,
+    planned_deliverables,
+)
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.orders import with_shared_orders
 from storyreel.flows.planning.states import with_states
@@ -16,6 +21,7 @@ from storyreel.flows.planning.takes.builder import TakeBuilder
 from storyreel.flows.planning.takes.shapes import ShapeBuilder, drawn_in_shape
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.problem import StoryboardError
+
 
 @dataclass(frozen=True)
 class Shapes:
@@ -57,7 +63,10 @@ class Shapes:
 
     def selectable(self, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
         """The takes that shots may be selected among: the film's, and those of deliverables that are asked for."""
-        return [take for take in takes if not take.deliverable or take.deliverable in self.asked]
+        return [take for take in takes if not take.deliverable or self._is_asked(take.deliverable)]
+
+    def _is_asked(self, name: str) -> bool:
+        return name in self.asked or EVERY_DELIVERABLE in self.asked
 
     def free(self, takes: Sequence[PlannedTake]) -> frozenset[str]:
         """The names of the deliverables that cost nothing besides the film."""
@@ -73,7 +82,7 @@ class Shapes:
         for one in planned_deliverables(film, plan.cut, self.asked):
             name = one.name
             own = [take for take in takes if take.deliverable == name]
-            is_made = name in (self.asked or free)
+            is_made = name in (self.asked or free) or (EVERY_DELIVERABLE in self.asked and name not in self.problems)
             own += with_states(list(drawn_in_shape(self.of, plan, one, own)), film.title, history)
             own = self._in_order(plan, own)
             if is_made:

@@ -22,9 +22,10 @@ def stored_clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: Cli
 
 def wanted_of(take: PlannedTake, rate: FrameRate, pictures: Mapping[str, Path]) -> Wanted:
     """The picture that a take must begin with and the frames that it must have, as in the run, but for a first frame
-    that is an address or made of another clip. `pictures` are the stills by their digests in requests."""
+    that is an address, is cut to a shape or is made of another clip. `pictures` are the stills by their digests in
+    requests."""
     first, picture = take.request.first_frame, None
-    if first and not first.digest.startswith(("url:", "take:")):
+    if first and not first.crop and not first.digest.startswith(("url:", "take:")):
         picture = pictures.get(first.digest) if first.digest.startswith(STILL) else Path(first.source)
     sound = take.keep_sound and not take.laid_with(take.chosen)
     return Wanted(first_frame=picture, sound=sound, needed=Needed(frames=take.edit.frames, rate=rate))

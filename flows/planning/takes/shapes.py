@@ -117,8 +117,9 @@ def drawn_in_shape(
         take = builder.drawn(shot, in_cut.get(shot.upstream or ""), made_of)
         in_cut[shot.shot] = as_upstream(take)
         if take.identity not in known:
-            stands_in = drawn[shot.shot].is_stand_in
-            yield _named(take, deliverable).model_copy(update={"is_stand_in": stands_in})
+            # Its place in the sound is counted at the film's rate, as that of every take.
+            kept = {name: getattr(drawn[shot.shot], name) for name in ("is_stand_in", "sound_begins")}
+            yield _named(take, deliverable).model_copy(update=kept)
 
 
 def _at_its_rate(film: Storyboard, deliverable: Deliverable) -> Storyboard:

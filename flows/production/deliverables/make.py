@@ -7,7 +7,7 @@ that of the film is not encoded again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -30,10 +30,11 @@ from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.production.text.overlays import FilmOverlays
 from storyreel.flows.production.text.subtitles import tracks_in_file, write_own_subtitles
 from storyreel.flows.production.text.words import subtitles_over, words_over
-from storyreel.specs.cut import EditPoints, edit_points
+from storyreel.specs.cut import EditPoints, Event, edit_points
 from storyreel.specs.derived.deliverable import film_as, soft_languages, subtitle_languages
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.language.deliverables import Centre
+from storyreel.specs.language.slates import owner_of
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.conform import conform
@@ -58,13 +59,16 @@ Result = TypeVar("Result")
 
 async def make_deliverables(
     film: Storyboard, plan: Plan, takes: TakeRuns, parts: FilmParts, delivery: Delivery,
-    subtitles: Sequence[SubtitleTrack], studio: Studio,
+    subtitles: Sequence[SubtitleTrack], studio: Studio, held_back: Collection[str] = (),
 ) -> tuple[list[RenderedDeliverable], dict[str, str]]:  # fmt: skip
-    """The deliverables that the plan makes, delivered, and the reasons for those that could not be made, by name."""
+    """The deliverables that the plan makes, delivered, and the reasons for those that could not be made, by name.
+
+    Those that are `held_back` lack takes of their own.
+    """
     made: list[RenderedDeliverable] = []
     failed: dict[str, str] = {}
     for number, planned in enumerate(plan.deliverables, 1):
-        if not planned.is_made:
+        if not planned.is_made or planned.name in held_back:
             continue
         maker = _DeliverableMaker(film, plan, planned, number, takes, parts, studio)
         try:
@@ -161,8 +165,9 @@ class _DeliverableMaker:
 
     async def _pictures(self, *, has_words: bool) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
         """The clips and dissolves of the cut. Those of the film, if its picture is the same."""
-        takes = await self._takes.takes_in_cut()
-        if self.house == self._takes.house and self._cut == self._plan.cut:
+        slates = [self._plan.slate_in(self._planned.name, event.shot) for event in self._cut.events]
+        takes = [await self._takes.take_in_cut(slate) for slate in slates]
+        if not self._planned.takes and self.house == self._takes.house and self._cut == self._plan.cut:
             clips = await self._takes.house_clips()
             if not has_words or clips[0].signature == await house_signature(self.house):
                 return clips, await self._parts.dissolves(takes, clips)
@@ -178,10 +183,10 @@ class _DeliverableMaker:
         clips = list(await asyncio.gather(*map(conformed, takes)))
         joins = [
             (before, after) for before, after in pairwise(zip(takes, clips, strict=True))
-            if self._events[after[0].shot].dissolve_in
+            if self._event(after[0]).dissolve_in
         ]  # fmt: skip
         dissolves = await asyncio.gather(*(self._dissolve(*before, *after) for before, after in joins))
-        return clips, {after[0].shot: made for (_, after), made in zip(joins, dissolves, strict=True)}
+        return clips, {owner_of(after[0].shot): made for (_, after), made in zip(joins, dissolves, strict=True)}
 
     async def _conform(self, take: PlannedTake) -> HouseClip:
         made = await self._takes.made(take)
@@ -212,16 +217,19 @@ class _DeliverableMaker:
         if self._cut is self._plan.cut:
             return made.candidate.edit
         request, rate = made.candidate.request, self._cut.rate
-        anchor = anchor_of(self._shots[take.shot], self._film.continued)
+        anchor = anchor_of(self._shots[owner_of(take.shot)], self._film.continued)
         given = given_frames(request.first_clip, rate)
-        return edit_points(self._events[take.shot], rate.nearest_frames(request.seconds), anchor, given)
+        return edit_points(self._event(take), rate.nearest_frames(request.seconds), anchor, given)
+
+    def _event(self, take: PlannedTake) -> Event:
+        return self._events[owner_of(take.shot)]
 
     async def _dissolve(
         self, before: PlannedTake, outgoing: HouseClip, after: PlannedTake, incoming: HouseClip
     ) -> DissolveClip:
         self.task_runs += 1
         name = f"dissolve {before.shot} to {after.shot} for {self._planned.name}"
-        frames = self._events[after.shot].dissolve_in
+        frames = self._event(after).dissolve_in
         return await dissolve(outgoing, incoming, frames, self.house, self._studio, name=name)
 
     async def _overlaid(
