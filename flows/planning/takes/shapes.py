@@ -37,7 +37,7 @@ class ShapeBuilder(TakeBuilder):
             of.film.model_copy(update={"format": picture}), of.history, of.prices, spoken=of.spoken, cut=of.cut
         )
         self.warnings = []
-        written = {shot.shot: shot for shot in of.film.all_shots}
+        self._written_shots = written = {shot.shot: shot for shot in of.film.all_shots}
         # Of the film's own shape, and not larger, are the takes that there are.
         is_other = picture.aspect_ratio != of.film.format.aspect_ratio or min(picture.size) > min(of.film.format.size)
         self._again = {slate for slate in written if is_other and self._is_made_again(written[slate])}
@@ -75,8 +75,10 @@ class ShapeBuilder(TakeBuilder):
 
     def _crop_of(self, shot: Shot) -> Crop:
         width, height = self._size
-        reframe, at = self._deliverable.reframe, getattr(shot, "frame_at", None)
-        return Crop(width=width, height=height, x=at.x if at else reframe.x, y=at.y if at else reframe.y)
+        # What begins with the end of another shot begins with what is seen of that.
+        shown = self._written_shots[shot.continues.shot] if shot.continues else shot
+        centre = shown.frame_at or self._deliverable.reframe
+        return Crop(width=width, height=height, x=centre.x, y=centre.y)
 
     def _problem(self, shot: Shot, unsupported: Unsupported) -> Problem:
         """The problem at the deliverable that asks for the shape: the film itself can be made."""
