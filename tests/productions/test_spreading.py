@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowR
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
+from storyreel.flows.production.slots import service_limits
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.money import Money
@@ -27,6 +28,7 @@ from tests.flows import warm
 from tests.flows.staging import Stage, staged
 from tests.pauses import PATIENCE
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
+from tests.services.dashscope import Dashscope
 from tests.services.jobs import Failure, Phase, Script
 from tests.workers import Worker, begin, client, deploy, make_pool, run_of, state_of, wait_until, working
 
@@ -48,6 +50,15 @@ scenes:
       - {shot: 2A, action: She stands., continues: 1B}
       - {shot: 2B, action: Ana leaves., transition: {type: dissolve, duration: 6f}}
 """
+
+
+SPOKEN = (
+    FILM.replace("defaults:", "speech: {provider: dashscope, voice: Ethan}\ndefaults:").replace(
+        "duration: 6f}}", "duration: 6f}, narration: The light has gone out.}"
+    )
+    + "      - {shot: 2C, action: The door., provider: animatic, duration: speech, narration: Nobody has seen her.}\n"
+)
+"""The same with a shot that lasts as its line."""
 
 
 @pytest.fixture
@@ -104,7 +115,20 @@ def committed(stage: Stage, run: UUID) -> Money:
     return found
 
 
-async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: Stage, tmp_path: Path) -> None:
+@pytest.fixture
+def speech(stage: Stage) -> Iterator[Dashscope]:
+    """The service that speaks in the film of the stage, which has lines."""
+    speech = Dashscope()
+    (stage.folder / "film.yaml").write_text(SPOKEN)
+    with speech.served(port=0) as base_url:
+        stage.environment |= {"DASHSCOPE_API_KEY": "sk-emulator", "DASHSCOPE_BASE_URL": base_url}
+        yield speech
+
+
+async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(
+    stage: Stage, speech: Dashscope, tmp_path: Path
+) -> None:
+    await service_limits.ensure_limits(["dashscope"], {})
     run = await spread(stage, "two-workers")
     with (
         working("two-workers", stage.environment, tmp_path, "first"),
@@ -117,14 +141,16 @@ async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: St
     ]  # fmt: skip
     one, two = (tasks_of(each.id) for each in scenes_of(run))
     assert {"1A take 1", "1B take 1", "conform 1A", "conform 1B"} <= one
-    assert {"2A take 1", "2B take 1", "conform 2A", "conform 2B"} <= two
-    assert len(stage.bought) == 4
+    assert {"2A take 1", "2B take 1", "conform 2A", "conform 2B", "conform 2C"} <= two
+    of_film = tasks_of(run)
+    assert {"2B@narration-1 take 1", "2C@narration-1 take 1"} <= of_film, "speech, on which lengths hang, comes first"
+    assert len(stage.bought) == 4 and len(speech.accepted) == 2
     assert committed(stage, run) == Money(amount=4 * Decimal("0.45"), currency="USD"), (
         "scenes count in the film's budget"
     )
     film = (tmp_path / "out" / "sequence.mp4").read_bytes()
     (tmp_path / "again").mkdir()
-    alone = Stage(tmp_path / "again", FILM, stage.service, stage.environment)
+    alone = Stage(tmp_path / "again", SPOKEN, stage.service, stage.environment)
     code, _, err = alone.run()
     assert code == 0, err
     assert (tmp_path / "again" / "out" / "sequence.mp4").read_bytes() == film

@@ -18,6 +18,7 @@ from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.production import scene_runs
+from storyreel.flows.production.outcomes import once_spoken
 from storyreel.flows.production.scene_runs import ServerAway, run_scenes
 from storyreel.specs.reading import read
 from storyreel.tasks.prices.price_list import PriceList
@@ -46,6 +47,18 @@ async def test_a_film_with_fewer_than_two_scenes_to_make_is_made_by_its_own_run(
     plan = plan_of(tmp_path, body)
     finished = {take.identity for take in plan.takes if take.shot in there}
     assert not await run_scenes(plan, plan.takes, finished, {"storyboard": "film.yaml"})
+
+
+def test_a_scene_leaves_a_line_that_is_not_made_and_what_hangs_on_it_to_its_films_run(tmp_path: Path) -> None:
+    film = """speech: {provider: dashscope, voice: Ethan}
+defaults: {provider: animatic}
+scenes:
+  - scene: 1
+    shots:
+      - {shot: 1A, action: One., duration: speech, narration: Once.}
+      - {shot: 1B, action: Two., narration: Twice.}
+"""
+    assert [take.shot for take in once_spoken(plan_of(tmp_path, film))] == ["1B"]
 
 
 async def test_a_server_that_does_not_answer_is_told_and_not_waited_for_without_end(
