@@ -39,6 +39,7 @@ PLAYER_URL = "STORYREEL_PLAYER_URL"
 PLAYER_SECRET = "STORYREEL_PLAYER_SECRET"
 CERTIFICATE = "STORYREEL_CERTIFICATE"
 CERTIFICATE_KEY = "STORYREEL_CERTIFICATE_KEY"
+TIMESTAMP_URL = "STORYREEL_TIMESTAMP_URL"
 
 _Model = TypeVar("_Model", bound=Frozen)
 
@@ -227,6 +228,16 @@ class Settings(Frozen):
         Path | None, BeforeValidator(_folder), Variable(CERTIFICATE_KEY, default="that of the self-made certificate")
     ] = None
     """File with the private key of that certificate, in PEM and without a passphrase."""
+    timestamp_url: Annotated[
+        _Address,
+        Variable(
+            TIMESTAMP_URL,
+            default="signatures have no timestamp, and end with the certificate",
+            expected="an http or https address",
+            example="http://timestamp.digicert.com",
+        ),
+    ] = ""
+    """Address of an authority that says when a film was signed (RFC 3161)."""
 
     @property
     def model_file(self) -> Path:

@@ -59,7 +59,7 @@ def _print(console: Terminal, found: Credentials) -> None:
 
     word, colour, meaning = _IN_WORDS[found.state]
     if found.state == "valid" and found.signer == SELF_MADE_NAME:
-        meaning = "signed with a self-made certificate of this machine, which no other one knows"
+        meaning = "the file is as it was signed, with a self-made certificate that other machines do not know"
     console.print(styled(f"{found.file}: ", (word, colour), f"; {meaning}"), soft_wrap=True)
     for problem in found.problems:
         console.print(styled(f"  {problem}"), soft_wrap=True)

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC
 
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.takes.pictures import STAND_IN
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.problems.phrases import counted
+from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.credentials.certificate import certificate_of
 from storyreel.tasks.credentials.claim import ClaimedTake, FilmClaim
@@ -42,8 +44,8 @@ async def signing_of(
     used = _used(plan, in_cut, made)
     purchases = await studio.ask(Ledger.find_all, [each.candidate.key for _, each in used])
     claim = FilmClaim(
-        title=plan.name,
-        author=film.credentials.author,
+        title=hidden(plan.name),
+        author=hidden(film.credentials.author),
         takes=tuple(_claimed(film, used, {take.identity for take in in_cut}, purchases)),
         edits=(*_edits(film, plan), *edits),
     )
@@ -75,7 +77,8 @@ def _claimed(
     for key, several in same.items():
         take, each = several[0]
         request, purchase = each.candidate.request, purchases.get(key)
-        is_generated = request.board is None
+        # Not by a model: what is drawn, and the guide voice.
+        is_generated = request.board is None and request.provider != STAND_IN
         finished = purchase.finished if purchase and is_generated else None
         yield ClaimedTake(
             name=f"{take.shot} take {take.take}",
@@ -88,7 +91,7 @@ def _claimed(
             is_generated=is_generated,
             key=key,
             made=f"{finished.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if finished else "",
-            prompt=request.prompt if film.credentials and film.credentials.prompts else "",
+            prompt=hidden(request.prompt) if film.credentials and film.credentials.prompts else "",
             is_seen=take.kind == "speech" or any(one.identity in in_cut for one, _ in several),
         )
 

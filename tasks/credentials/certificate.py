@@ -43,6 +43,8 @@ class Certificate(Frozen):
     name: str
     """Whose it is, for people."""
     is_self_made: bool = False
+    timestamps: str = ""
+    """Address of the authority that says when it has signed; empty without one."""
 
     @property
     def anchors(self) -> str:
@@ -65,7 +67,8 @@ def certificate_of(environment: Mapping[str, str] = os.environ) -> Certificate:
     library()
     settings = Settings.read(environment)
     if settings.certificate and settings.certificate_key:
-        return _users_own(settings.certificate, settings.certificate_key)
+        own = _users_own(settings.certificate, settings.certificate_key)
+        return own.model_copy(update={"timestamps": settings.timestamp_url})
     if settings.certificate or settings.certificate_key:
         given, missing = (CERTIFICATE, CERTIFICATE_KEY) if settings.certificate else (CERTIFICATE_KEY, CERTIFICATE)
         raise SettingsError(missing, f"{given} is set, and {missing} is not", hint=_HOW)

@@ -6,13 +6,15 @@ both read on 2026-11-29.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.credentials.library import TAKES
+from storyreel.tasks.credentials.library import OF_TAKE
 
 GENERATED, DRAWN, MIXED = "trainedAlgorithmicMedia", "digitalCreation", "compositeSynthetic"
 """By a model; by a program that has learned nothing; of both."""
@@ -63,13 +65,17 @@ class ClaimedTake(Frozen):
 
     def as_ingredient(self) -> dict[str, Any]:
         """Its form as an ingredient, without what is in its file."""
-        relationship = "componentOf" if self.is_seen else "inputTo"
-        return {"title": self.name, "label": self.name, "format": self.form, "relationship": relationship}
-
-    def told(self) -> dict[str, Any]:
-        """Its form in the assertion of the takes."""
-        told = self.model_dump(mode="json", exclude={"file", "is_seen", "is_generated"})
-        return {name: value for name, value in told.items() if value} | {"source": self.source}
+        facts = self.model_dump(mode="json", exclude={"file", "is_seen", "is_generated"}) | {"source": self.source}
+        return {
+            "title": self.name,
+            "label": self.name,
+            "format": self.form,
+            "relationship": "componentOf" if self.is_seen else "inputTo",
+            "metadata": {
+                OF_TAKE: {name: value for name, value in facts.items() if value},
+                **({"dateTime": self.made} if self.made else {}),
+            },
+        }
 
 
 class FilmClaim(Frozen):
@@ -89,35 +95,38 @@ class FilmClaim(Frozen):
 
     def definition(self) -> dict[str, Any]:
         """The manifest, but for its ingredients. Says that it is made now."""
-        program = {"name": "Storyreel", "version": version("storyreel")}
         begun: dict[str, Any] = {
             "action": "c2pa.created",
             "when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "digitalSourceType": self.source,
-            "softwareAgent": program,
+            "softwareAgent": _program(),
         }
         if behind := [take.name for take in self.takes if not take.is_seen]:
             begun["parameters"] = {"ingredientIds": behind}
-        # One `created` for a film: c2pa-rs refuses a manifest with two, and takes no other ingredients with `placed`
-        # than components.
-        placed = [_placed(take) for take in self.takes if take.is_seen]
-        edited = [{"action": "c2pa.edited", "description": edit, "softwareAgent": program} for edit in self.edits]
-        assertions = [
-            {"label": "c2pa.actions.v2", "data": {"actions": [begun, *placed, *edited]}},
-            {"label": TAKES, "data": {"takes": [take.told() for take in self.takes]}},
-        ]
+        # One action for all takes of a model, as c2pa-rs 0.91.3 takes no text of more than 1 MiB. It refuses a second
+        # `created`, and a `placed` that is no component.
+        actions = [begun, *self._placed()]
+        actions += [{"action": "c2pa.edited", "description": edit, "softwareAgent": _program()} for edit in self.edits]
+        assertions = [{"label": "c2pa.actions.v2", "data": {"actions": actions}}]
         if self.author:
             names = {"@context": {"dc": "http://purl.org/dc/elements/1.1/"}, "dc:title": self.title}
             assertions.append({"label": "cawg.metadata", "data": names | {"dc:creator": [self.author]}})
-        return {"claim_generator_info": [program], "title": self.title, "assertions": assertions}
+        return {"claim_generator_info": [_program()], "title": self.title, "assertions": assertions}
+
+    def _placed(self) -> Iterator[dict[str, Any]]:
+        by_maker: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        for take in self.takes:
+            if take.is_seen:
+                by_maker[take.source, take.model, take.service].append(take.name)
+        for (source, model, service), names in by_maker.items():
+            yield {
+                "action": "c2pa.placed",
+                "digitalSourceType": source,
+                "softwareAgent": {"name": model},
+                "description": f"made by {model} at {service}" if model != service else f"made by {model}",
+                "parameters": {"ingredientIds": names},
+            }
 
 
-def _placed(take: ClaimedTake) -> dict[str, Any]:
-    return {
-        "action": "c2pa.placed",
-        "digitalSourceType": take.source,
-        "softwareAgent": {"name": take.model},
-        **({"when": take.made} if take.made else {}),
-        "description": f"{take.name}, by {take.model} at {take.service}" if take.is_generated else take.name,
-        "parameters": {"ingredientIds": [take.name]},
-    }
+def _program() -> dict[str, str]:
+    return {"name": "Storyreel", "version": version("storyreel")}

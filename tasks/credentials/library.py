@@ -45,12 +45,12 @@ def context(anchors: str = "") -> Any:
                 "builder": {
                     "thumbnail": {"enabled": False},
                     # Said by Storyreel itself; what is in no such list counts as gathered from elsewhere.
-                    "created_assertion_labels": ["c2pa.actions", "c2pa.actions.v2", "cawg.metadata", TAKES],
+                    "created_assertion_labels": ["c2pa.actions", "c2pa.actions.v2", "cawg.metadata"],
                 },
             }
         )
     )
 
 
-TAKES = "storyreel.takes"
-"""The assertion that has what no standard one has a place for: shots, numbers of takes, services, keys."""
+OF_TAKE = "storyreel.take"
+"""In the metadata of an ingredient, what no standard field has a place for: shots, service, key."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
 from storyreel.tasks.credentials.claim import SOURCES
-from storyreel.tasks.credentials.library import TAKES, CredentialsError, context, library
+from storyreel.tasks.credentials.library import OF_TAKE, CredentialsError, context, library
 
 State = Literal["valid", "tampered", "unknown_signer", "none"]
 """`valid`: the file is what was signed, by a signer that is known here. `unknown_signer`: it is what was signed, and no
@@ -115,7 +115,7 @@ def _told(file: Path, store: Mapping[str, Any]) -> Credentials:
         author=_author(said),
         source=str(begun.get("digitalSourceType", "")).removeprefix(SOURCES),
         edits=tuple(one["description"] for one in actions if one["action"] == "c2pa.edited" and "description" in one),
-        takes=tuple(_takes(active, manifests, said.get(TAKES, {}).get("takes", ()), actions)),
+        takes=tuple(_takes(active, manifests, actions)),
     )
 
 
@@ -126,10 +126,9 @@ def _state(state: str, failures: list[Mapping[str, Any]]) -> State:
 
 
 def _takes(
-    active: Mapping[str, Any], manifests: Mapping[str, Any], told: Any, actions: list[Mapping[str, Any]]
+    active: Mapping[str, Any], manifests: Mapping[str, Any], actions: list[Mapping[str, Any]]
 ) -> Iterator[NamedTake]:
-    """Its ingredients, with what Storyreel's own assertion or else the actions say of each."""
-    by_name = {take["name"]: take for take in told}
+    """Its ingredients, with what their metadata or else the actions say of each."""
     placed = {
         str(part.get("url", "")).rpartition("/")[2]: action
         for action in actions
@@ -137,7 +136,8 @@ def _takes(
     }
     for ingredient in active.get("ingredients", ()):
         name = ingredient.get("title") or ingredient.get("label") or ""
-        take, action = by_name.get(name, {}), placed.get(ingredient.get("label", ""), {})
+        take = (ingredient.get("metadata") or {}).get(OF_TAKE) or {}
+        action = placed.get(ingredient.get("label", ""), {})
         agent = action.get("softwareAgent") or ""
         facts = {
             "model": agent.get("name", "") if isinstance(agent, Mapping) else str(agent),

@@ -10,9 +10,9 @@ from typing import Any
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.credentials.certificate import Certificate
-from storyreel.tasks.credentials.claim import DRAWN, SOURCES, ClaimedTake, FilmClaim
+from storyreel.tasks.credentials.claim import ClaimedTake, FilmClaim
 from storyreel.tasks.credentials.library import CredentialsError, context, library
-from storyreel.tasks.settings import CERTIFICATE
+from storyreel.tasks.settings import CERTIFICATE, TIMESTAMP_URL
 
 _VERSION = 1
 """Part of the identity; increased when something else is said of the same takes."""
@@ -29,7 +29,7 @@ class Signing(Frozen):
         """Everything that credentials say, but for the time. No two signatures have the same bytes."""
         takes = [take.model_dump(mode="json", exclude={"file"}) for take in self.claim.takes]
         claim = self.claim.model_dump(mode="json", exclude={"takes"})
-        return _VERSION, claim, takes, self.certificate.chain
+        return _VERSION, claim, takes, self.certificate.chain, self.certificate.timestamps
 
     def write(self, film: Path, into: Path) -> None:
         """Write a signed copy of a film, whose signature is checked.
@@ -39,18 +39,25 @@ class Signing(Frozen):
         """
         c2pa = library()
         try:
-            with c2pa.Builder(self.claim.definition() | {"ingredients": []}, context=context()) as builder:
+            with c2pa.Builder(self.claim.definition(), context=context()) as builder:
                 for take in self.claim.takes:
                     _add(builder, take)
                 with self._signer() as signer:
                     builder.sign_file(film, into, signer)
         except c2pa.C2paError as error:
-            raise _not_signed(error) from error
+            raise self._not_signed(error) from error
 
     def _signer(self) -> Any:
         c2pa, certificate = library(), self.certificate
-        info = c2pa.C2paSignerInfo(certificate.algorithm, certificate.chain.encode(), certificate.key(), None)
+        info = c2pa.C2paSignerInfo(
+            certificate.algorithm, certificate.chain.encode(), certificate.key(), certificate.timestamps or None
+        )
         return c2pa.Signer.from_info(info)
+
+    def _not_signed(self, error: Exception) -> StoryreelError:
+        named = f"{CERTIFICATE} and {TIMESTAMP_URL}" if self.certificate.timestamps else CERTIFICATE
+        message = f"the film cannot be signed: {str(error).splitlines()[0]}"
+        return CredentialsError(message, hint=f"check {named}; everything that was made is kept")
 
 
 def try_certificate(certificate: Certificate) -> None:
@@ -63,14 +70,12 @@ def try_certificate(certificate: Certificate) -> None:
     c2pa, picture = library(), io.BytesIO()
     Image.new("L", (8, 8)).save(picture, "JPEG")
     picture.seek(0)
-    created = {"action": "c2pa.created", "digitalSourceType": SOURCES + DRAWN}
-    definition = {"assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}]}
-    signing = Signing(claim=FilmClaim(title="", takes=()), certificate=certificate)
+    signing = Signing(claim=FilmClaim(title="a small picture", takes=()), certificate=certificate)
     try:
-        with c2pa.Builder(definition, context=context()) as builder, signing._signer() as signer:
+        with c2pa.Builder(signing.claim.definition(), context=context()) as builder, signing._signer() as signer:
             builder.sign(signer, "image/jpeg", picture, io.BytesIO())
     except c2pa.C2paError as error:
-        raise _not_signed(error) from error
+        raise signing._not_signed(error) from error
 
 
 def _add(builder: Any, take: ClaimedTake) -> None:
@@ -81,8 +86,3 @@ def _add(builder: Any, take: ClaimedTake) -> None:
         return
     # An unknown type is not looked into.
     builder.add_ingredient(take.as_ingredient(), "application/octet-stream", io.BytesIO())
-
-
-def _not_signed(error: Exception) -> StoryreelError:
-    hint = f"check the certificate of {CERTIFICATE}, or unset it; everything that was made is kept"
-    return CredentialsError(f"the film cannot be signed: {str(error).splitlines()[0]}", hint=hint)

@@ -417,6 +417,15 @@ def test_a_service_that_answers_byte_by_byte_ends_the_check(monkeypatch: pytest.
     assert found["aimlapi"].problem == "gave no whole answer in 0.5 s"
 
 
+def test_who_signs_films_is_told_and_what_prevents_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = {"STORYREEL_HOME": str(tmp_path)}
+    assert "self-made certificate" in doctor._credentials(home).detail and not list(tmp_path.iterdir())
+    wrong = doctor._credentials({**home, "STORYREEL_CERTIFICATE": str(tmp_path / "no.pem")})
+    assert wrong.state == "note" and wrong.fix.startswith("set STORYREEL_CERTIFICATE and STORYREEL_CERTIFICATE_KEY")
+    monkeypatch.setattr(doctor, "is_installed", lambda: False)
+    assert doctor._credentials(home).fix == "pip install 'storyreel[credentials]'"
+
+
 def test_who_speaks_the_lines_of_animatics_is_told() -> None:
     told = [examined(STORYREEL_GUIDE_VOICE=asked)["guide voice"] for asked in ("", "off")]
     assert [check.state for check in told] == ["ok", "ok"]

@@ -27,7 +27,7 @@ FILM = """\
 storyboard: 1
 title: Two Rooms
 format: {fps: 12}
-defaults: {duration: 2s}
+defaults: {duration: 6f}
 CREDENTIALS
 shots:
   - {shot: 1A, action: One., provider: apiyi}
@@ -61,7 +61,7 @@ async def test_a_film_is_signed_once_with_what_its_services_have_signed(
         unsigned = sequence.read_bytes()
         made = await rendered("credentials: {author: Ana Film, prompts: true}\n" + DELIVERABLE)
         signed = sequence.read_bytes()
-        assert verify_master(sequence, 48, HouseFormat(width=1280, height=720, rate=FrameRate.parse("12")))
+        assert verify_master(sequence, 12, HouseFormat(width=1280, height=720, rate=FrameRate.parse("12")))
         found = read_credentials(tmp_path / "out" / "deliverables" / "web.mp4", known_issuers())
         assert (found.state, len(found.takes), found.edits[-1].partition(" at ")[0]) == (
             "valid", 2, "made again as 256x256",

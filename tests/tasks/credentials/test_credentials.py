@@ -81,7 +81,9 @@ def test_a_film_says_which_model_made_what_and_others_read_it(film: Path, tmp_pa
     assert [(one["title"], one["relationship"]) for one in manifest["ingredients"]] == [
         ("1A take 1", "componentOf"), ("1B take 1", "componentOf"), ("1A@still take 1", "inputTo"),
     ]  # fmt: skip
-    assert (actions[1]["when"], actions[1]["softwareAgent"]) == ("2026-11-28T10:00:00Z", {"name": "wan2.7"})
+    assert actions[1]["softwareAgent"] == {"name": "wan2.7"}
+    assert manifest["ingredients"][0]["metadata"]["dateTime"] == "2026-11-28T10:00:00Z"
+    assert len(actions[1]["parameters"]["ingredients"]) == 1 and len(actions[0]["parameters"]["ingredients"]) == 1
     found = read_credentials(made, known_issuers(here))
     assert (found.state, found.author, found.title, found.problems) == ("valid", "Ana Film", "The Keeper", ())
     assert [(one.name, one.service, one.prompt, one.source) for one in found.takes] == [
@@ -246,6 +248,14 @@ def test_a_certificate_that_cannot_sign_is_refused_before_anything_is_made(
     key.write_bytes(issuer_key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()))
     with pytest.raises(CredentialsError, match="cannot be signed"):
         try_certificate(certificate_of(own))
+
+
+def test_an_authority_that_gives_no_timestamp_is_told_before_anything_is_made(
+    tmp_path: Path, here: dict[str, str]
+) -> None:
+    own = here | owned(tmp_path / "own", ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(CredentialsError, match="STORYREEL_TIMESTAMP_URL"):
+        try_certificate(certificate_of({**own, "STORYREEL_TIMESTAMP_URL": "http://127.0.0.1:9/"}))
 
 
 def test_what_is_said_and_who_says_it_are_its_identity_and_not_where_the_takes_are(
