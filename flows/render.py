@@ -35,7 +35,7 @@ from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
 from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.credentials import check_signing
-from storyreel.flows.production.deliverables.make import make_deliverables
+from storyreel.flows.production.deliverables.make import check_encoders, make_deliverables
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
@@ -203,6 +203,7 @@ async def render_storyboard(
         origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place, is_draft=draft)
         chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
         await asyncio.to_thread(check_signing, planner.film)
+        await asyncio.to_thread(check_encoders, plan)
         async with in_threads(open_delivery(chosen, source, home)) as delivery:
             rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
         return completed(rendering, rendering.in_words)

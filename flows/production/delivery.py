@@ -44,8 +44,8 @@ class Delivery:
         """Where a file of the film is after delivery: an absolute path, or an address."""
         return self._bucket.address(name) if self._bucket else self.folder.absolute() / name
 
-    def check(self, seconds: Fraction) -> None:
-        """Return if a film of some seconds can be delivered; called before anything is bought.
+    def check(self, least: int) -> None:
+        """Return if a film of at least so many bytes can be delivered; called before anything is bought.
 
         Raises BucketError and DiskError.
         """
@@ -53,7 +53,7 @@ class Delivery:
             self._bucket.write(".storyreel", b"a film is to come\n")
             self._bucket.remove(".storyreel")
         hint = "make it writable" if self._bucket else "name another folder with --out"
-        try_folder(self.folder, "the film", hint, _FILES, round(seconds * _FILM_BYTES))
+        try_folder(self.folder, "the film", hint, _FILES, least)
 
     def claim(self) -> None:
         """Look again whose film is there, as it is about to be replaced. Raises FolderTaken and BucketError."""
@@ -96,9 +96,16 @@ def try_destination(out: str | Path | None, source: FilmSource, plan: Plan, home
     """
     chosen = film_folder(out, source)
     with open_delivery(chosen, source, home) as delivery:
-        delivery.check(plan.cut.rate.seconds(plan.cut.frames))
+        delivery.check(_film_bytes(plan))
         check_home(home, plan)
     return chosen
+
+
+def _film_bytes(plan: Plan) -> int:
+    """The bytes that a film and the deliverables of it that are made have at least."""
+    seconds = plan.cut.rate.seconds(plan.cut.frames)
+    rates = (each.written.bits_per_second or 0 for each in plan.deliverables if each.is_made)
+    return round(seconds * (_FILM_BYTES + sum(_FILM_BYTES + rate // 8 for rate in rates)))
 
 
 def check_home(home: Home, plan: Plan) -> None:

@@ -98,9 +98,8 @@ class PlannedDeliverable(Trusted):
 def planned_deliverables(film: Storyboard, cut: Cut, named: Sequence[str] = ()) -> tuple[PlannedDeliverable, ...]:
     """The deliverables of a film. Those that are `named` are made; all of them if none is.
 
-    Raises StoryboardError if a shot has no frame in one of them, and UnknownDeliverable.
+    Raises StoryboardError if a shot has no frame in one of them.
     """
-    check_names(film, named)
     if problems := list(rate_problems(film, cut)):
         raise StoryboardError(problems)
     return tuple(
@@ -114,19 +113,17 @@ def planned_deliverables(film: Storyboard, cut: Cut, named: Sequence[str] = ()) 
     )
 
 
-def check_names(film: Storyboard, named: Sequence[str]) -> None:
+def check_names(film: Storyboard, named: Sequence[str], *, is_draft: bool) -> None:
     """Return if a film has all deliverables that are named. Raises UnknownDeliverable."""
     known = [written.name for written in film.deliverables]
+    if is_draft and set(named) - {NO_DELIVERABLE, EVERY_DELIVERABLE}:
+        raise UnknownDeliverable("a draft has no deliverables", hint="leave out the name, or make the film itself")
     for name in named:
         if name not in (NO_DELIVERABLE, EVERY_DELIVERABLE, *known):
-            there_are = f"{there(len(known))} {listed(known, 'and')}" if known else "write it under `deliverables`"
+            verb = "is" if len(known) == 1 else "are"
+            there_are = f"there {verb} {listed(known, 'and')}" if known else "write it under `deliverables`"
             hint = suggestion(name, known, there_are)
             raise UnknownDeliverable(f"the film has no deliverable `{shown(name)}`", hint=hint)
-
-
-def there(number: int) -> str:
-    """`there is`, `there are`."""
-    return "there is" if number == 1 else "there are"
 
 
 def in_words(deliverables: Sequence[PlannedDeliverable]) -> str:

@@ -43,7 +43,7 @@ class Shapes:
     ) -> Shapes:
         """Those of the film that `of` builds with `takes`. Raises UnknownDeliverable, and StoryboardError if what the
         services cannot make is asked for."""
-        check_names(of.film, asked)
+        check_names(of.film, asked, is_draft=of.is_draft)
         made: list[PlannedTake] = []
         problems: dict[str, str] = {}
         warnings: dict[str, Sequence[str]] = {}

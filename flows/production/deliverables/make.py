@@ -88,6 +88,14 @@ async def make_deliverables(
     return made, failed
 
 
+def check_encoders(plan: Plan) -> None:
+    """Return if ffmpeg can encode all deliverables that are made; called before anything is bought. Raises MediaError
+    and SettingsError."""
+    for planned in plan.deliverables:
+        if planned.is_made:
+            _ = house_of(planned).encoder_used
+
+
 class _DeliverableMaker:
     """Makes one deliverable; `number` is its place among those of the film, from 1."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,10 +13,13 @@ import av
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
+from storyreel.flows.lifecycle.cancellation import Stopped
 from storyreel.flows.production.outcomes import DeliverablesFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
+from storyreel.tasks.progress import StageReport, listening
 from tests.flows.test_render import frames_in, states_of
+from tests.pauses import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -64,23 +68,37 @@ def tracks_of(file: Path | str) -> list[str]:
         return [stream.language or "" for stream in opened.streams.subtitles]
 
 
+async def states_with(flow_run: str, last: str) -> dict[str, str]:
+    """The states of a run's tasks, once that of the last one has arrived."""
+    async with asyncio.timeout(PATIENCE):
+        while last not in (states := await states_of(flow_run)):
+            await asyncio.sleep(0.1)
+    return states
+
+
+async def stopped_at(film: Path, number: int) -> None:
+    """Render, and cancel the run when it begins with the deliverable of this number."""
+
+    def cancel(report: StageReport) -> None:
+        if (report.slate, report.take) == ("", number):
+            running.cancel()
+
+    with listening(cancel):
+        running = asyncio.create_task(render(film))
+        with pytest.raises(Stopped):
+            await running
+
+
 async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_cost(film: Path) -> None:
     out = film.with_name("out")
-    in_the_way = out / "deliverables" / "phone.mp4" / "in the way"
-    in_the_way.mkdir(parents=True)
-    with pytest.raises(DeliverablesFailed, match="1 of 2 deliverables could not be") as failed:
-        await render(film, "phone", "quiet")
-    assert list(failed.value.failed) == ["phone"]
-    assert failed.value.next == f"storyreel render {film} --deliverable phone --deliverable quiet --out {out}"
-    assert frames_in(out / "sequence.mp4") == 42
-    assert [each["name"] for each in manifest(film)["deliverables"]] == ["quiet"]
-    before = digest(out / "sequence.mp4"), digest(out / "deliverables" / "quiet.mp4")
-    in_the_way.rmdir()
-    in_the_way.parent.rmdir()
+    await stopped_at(film, 2)
+    assert frames_in(out / "sequence.mp4") == manifest(film)["frames"] == 42
+    assert [file.name for file in (out / "deliverables").iterdir()] == ["phone.mp4"]
+    before = digest(out / "sequence.mp4"), digest(out / "deliverables" / "phone.mp4")
 
     made = await render(film)
     phone, clean, quiet = made.deliverables
-    assert (digest(made.sequence), quiet.digest) == before
+    assert (digest(made.sequence), phone.digest) == before
     assert [each.file for each in made.deliverables] == [
         out / "deliverables" / f"{name}.mp4" for name in ("phone", "clean", "quiet")
     ]
@@ -99,20 +117,28 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     assert [(each["name"], each["file"], each["digest"]) for each in manifest(film)["deliverables"]] == [
         (each.name, f"deliverables/{each.name}.mp4", each.digest) for each in made.deliverables
     ]
-    states = await states_of(made.flow_run)
-    # What has the film's picture is not conformed again, and each has a task run of its own.
-    assert {name for name in states if name.startswith("conform") and " for " in name} == {
-        "conform 1A for phone", "conform 1B for phone",
+    states = await states_with(made.flow_run, "deliver quiet")
+    # What was made before is found; what has the film's picture is not conformed again; each has its own task run.
+    assert {name: state for name, state in states.items() if name.startswith("conform") and " for " in name} == {
+        "conform 1A for phone": "Cached", "conform 1B for phone": "Cached",
     }  # fmt: skip
     assert {name for name in states if name.startswith("deliver ")} == {
         "deliver phone", "deliver clean", "deliver quiet",
     }  # fmt: skip
 
-    # A changed shot makes only its own pieces again; what is none of the film any more goes.
+    # A changed shot makes only its own pieces again. One that fails costs neither the film nor the others, and what is
+    # none of the film any more goes.
     fewer = "\n".join(line for line in FILM.splitlines() if "name: quiet" not in line)
     film.write_text(fewer.replace("Sun.", "Snow."))
-    again = await render(film)
-    states = await states_of(again.flow_run)
-    assert states["conform 1A for phone"] == "Cached" and states["conform 1B for phone"] == "Completed"
+    (out / "deliverables" / "phone.mp4").unlink()
+    (out / "deliverables" / "phone.mp4" / "in the way").mkdir(parents=True)
+    with pytest.raises(DeliverablesFailed, match="1 of 2 deliverables could not be") as failed:
+        await render(film, "phone", "clean")
+    assert list(failed.value.failed) == ["phone"]
+    assert failed.value.next == f"storyreel render {film} --deliverable phone --deliverable clean --out {out}"
+    told = manifest(film)
+    assert [each["name"] for each in told["deliverables"]] == ["clean"]
     assert {file.name for file in (out / "deliverables").iterdir()} == {"phone.mp4", "clean.mp4"}
-    assert digest(out / "deliverables" / "phone.mp4") == again.deliverables[0].digest != phone.digest
+    assert digest(out / "deliverables" / "clean.mp4") == told["deliverables"][0]["digest"] != clean.digest
+    states = await states_with(told["flow_run"], "deliver clean")
+    assert states["conform 1A for phone"] == "Cached" and states["conform 1B for phone"] == "Completed"
