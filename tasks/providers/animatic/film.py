@@ -153,7 +153,7 @@ class _Graph:
     def _with_progress(self, film: FilterableStream) -> FilterableStream:
         """The film with a thin line at the foot, which grows with the part of the shot that has passed."""
         canvas = self.page.canvas
-        line = Image.new("RGBA", (canvas.width, canvas.px(4) // 2 * 2), (*self.page.palette.accent[:3], 170))
+        line = Image.new("RGBA", (canvas.width, max(2, canvas.px(4) // 2 * 2)), (*self.page.palette.accent[:3], 170))
         # By time, as `n` does not begin with the same number in all options of overlay.
         passed = f"-w+w*(t*({self.board.rate.exact})+1)/{self.board.frames}"
         return film.overlay(self._still("line", line, "yuva420p"), x=passed, y=canvas.height - line.height)

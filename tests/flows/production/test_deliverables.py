@@ -120,7 +120,7 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     states = await states_with(made.flow_run, "deliver quiet")
     # What was made before is found; what has the film's picture is not conformed again; each has its own task run.
     assert {name: state for name, state in states.items() if name.startswith("conform") and " for " in name} == {
-        "conform 1A for phone": "Cached", "conform 1B for phone": "Cached",
+        "conform 1A@phone for phone": "Cached", "conform 1B@phone for phone": "Cached",
     }  # fmt: skip
     assert {name for name in states if name.startswith("deliver ")} == {
         "deliver phone", "deliver clean", "deliver quiet",
@@ -141,4 +141,4 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     assert {file.name for file in (out / "deliverables").iterdir()} == {"phone.mp4", "clean.mp4"}
     assert digest(out / "deliverables" / "clean.mp4") == told["deliverables"][0]["digest"] != clean.digest
     states = await states_with(told["flow_run"], "deliver clean")
-    assert states["conform 1A for phone"] == "Cached" and states["conform 1B for phone"] == "Completed"
+    assert states["conform 1A@phone for phone"] == "Cached" and states["conform 1B@phone for phone"] == "Completed"
