@@ -58,8 +58,8 @@ PIXELS: Mapping[Codec, Pixels] = {
 _RATE_FACTORS: Mapping[str, Mapping[Quality, int]] = {
     X264: {"high": 18, "standard": 23, "draft": 28},
     "libx265": {"high": 18, "standard": 23, "draft": 28},
-    "libsvtav1": {"high": 20, "standard": 30, "draft": 42},
-    "libaom-av1": {"high": 20, "standard": 30, "draft": 42},
+    "libsvtav1": {"high": 18, "standard": 28, "draft": 40},
+    "libaom-av1": {"high": 18, "standard": 28, "draft": 40},
 }
 """`crf` of each quality."""
 
