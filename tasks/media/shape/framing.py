@@ -109,7 +109,11 @@ def between_blurred_sides(picture: FilterableStream, inner: tuple[int, int], siz
         copy = cut(copy, part)
     small = (max(8, width // _COARSE), max(8, height // _COARSE))
     copy = copy.filter("scale", *small, flags="area+accurate_rnd").filter("gblur", sigma=_SOFT)
-    copy = copy.filter("lutyuv", y=f"minval+{_LIGHT}*(val-minval)").filter("scale", *size, flags=SMOOTH)
+    # Of luma and of chroma, or the dark sides would be more colourful than the picture.
+    grey = "(minval+maxval)/2"
+    chroma = f"{grey}+{_LIGHT}*(val-{grey})"
+    copy = copy.filter("lutyuv", y=f"minval+{_LIGHT}*(val-minval)", u=chroma, v=chroma)
+    copy = copy.filter("scale", *size, flags=SMOOTH)
     copies = copy.filter_multi_output("split")
     # Stacked, not laid over: ffmpeg's `overlay` would have the picture in other pixels, of 8 bits or with transparency.
     if inner[0] < width:
