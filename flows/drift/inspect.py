@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 from storyreel.flows.drift.compare import Difference, as_json, as_yaml, of_scene
+from storyreel.flows.drift.framing import ShotFraming, framed_frame, framing_of
 from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
@@ -42,6 +43,8 @@ class InspectedShot(Frozen):
     proposal: Grade | None
     frame: bytes
     """From its middle, as JPEG."""
+    framing: ShotFraming | None = None
+    """What deliverables of another shape keep of it; None if none cuts it."""
 
     @property
     def numbers(self) -> str:
@@ -61,6 +64,7 @@ class InspectedShot(Frozen):
             "saturation_stops": round(self.difference.saturation, 3),
             "differs": self.difference.in_words,
             "proposal": as_json(self.proposal) if self.proposal else None,
+            **({"framing": self.framing.as_json()} if self.framing else {}),
         }
 
 
@@ -91,11 +95,23 @@ class InspectedFilm(Frozen):
     """The slates of the drawn shots, which are not compared with clips."""
     pictures: tuple[Path, ...]
     """The files with a frame of each shot."""
+    framing_pictures: tuple[Path, ...] = ()
+    """The files with what is kept of each shot that a deliverable cuts."""
+
+    @property
+    def shots(self) -> tuple[InspectedShot, ...]:
+        """The shots of all scenes."""
+        return tuple(shot for scene in self.scenes for shot in scene.shots)
+
+    @property
+    def framed(self) -> tuple[InspectedShot, ...]:
+        """The shots that a deliverable cuts."""
+        return tuple(shot for shot in self.shots if shot.framing)
 
     @property
     def proposals(self) -> tuple[InspectedShot, ...]:
         """The shots that differ from their scenes."""
-        return tuple(shot for scene in self.scenes for shot in scene.shots if shot.proposal)
+        return tuple(shot for shot in self.shots if shot.proposal)
 
     def as_json(self) -> dict[str, Any]:
         """The form that `inspect --json` prints."""
@@ -113,6 +129,7 @@ class InspectedFilm(Frozen):
             "unmade": list(self.unmade),
             "drawn": list(self.drawn),
             "pictures": [str(file) for file in self.pictures],
+            **({"framing_pictures": [str(file) for file in self.framing_pictures]} if self.framing_pictures else {}),
         }
 
 
@@ -140,21 +157,24 @@ async def inspect_film(planner: Planner, picture: Path, like: str | None = None)
             return await measure_colours(clips[take.shot].path, take.edit, rate, take.grading)
 
     shown = await asyncio.gather(*map(measure, measured))
-    colours = {take.shot: found.colours for take, found in zip(measured, shown, strict=True)}
-    frames = {take.shot: found.frame for take, found in zip(measured, shown, strict=True)}
-    reference = colours[slate] if slate else None
+    found = {take.shot: one for take, one in zip(measured, shown, strict=True)}
     scenes = [
-        _scene(planner, [take for take in measured if take.scene == scene], colours, frames, reference, slate)
+        _scene(planner, [take for take in measured if take.scene == scene], found, slate)
         for scene in dict.fromkeys(take.scene for take in measured)
     ]
+    fonts = Fonts(own=own_font(planner.film))
+    framed = [_with_framing(scene) for scene in scenes if any(shot.framing for shot in scene.shots)]
     return InspectedFilm(
         title=plan.name,
         scenes=tuple(scenes),
         unmade=tuple(take.shot for take in shots if take.shot not in clips),
         drawn=tuple(take.shot for take in drawn) if measured is not made else (),
-        pictures=tuple(
-            await asyncio.to_thread(_write_pictures, scenes, plan, Fonts(own=own_font(planner.film)), picture)
-        ),
+        pictures=tuple(await asyncio.to_thread(_write_pictures, map(_with_colours, scenes), plan, fonts, picture)),
+        framing_pictures=tuple(
+            await asyncio.to_thread(_write_pictures, framed, plan, fonts, picture.with_stem(f"{picture.stem}-framing"))
+        )
+        if framed
+        else (),
     )
 
 
@@ -180,43 +200,49 @@ def _measured_slate(takes: Sequence[PlannedTake], like: str) -> str:
 
 
 def _scene(
-    planner: Planner,
-    takes: Sequence[PlannedTake],
-    colours: dict[str, ShotColours],
-    frames: dict[str, bytes],
-    reference: ShotColours | None,
-    like: str,
+    planner: Planner, takes: Sequence[PlannedTake], found: Mapping[str, ShownColours], like: str
 ) -> InspectedScene:
-    scene = planner.film.scene_of(takes[0].shot)
-    common = reference or of_scene([colours[take.shot] for take in takes])
-    grades = {shot.shot: shot.grade for shot in planner.film.all_shots}
+    film = planner.film
+    scene = film.scene_of(takes[0].shot)
+    common = found[like].colours if like else of_scene([found[take.shot].colours for take in takes])
+    written = {shot.shot: shot for shot in film.all_shots}
     shots = []
     for take in takes:
-        difference = Difference.of(colours[take.shot], common)
+        measured, shot = found[take.shot], written[take.shot]
+        difference = Difference.of(measured.colours, common)
         shots.append(
             InspectedShot(
                 shot=take.shot,
                 take=take.take,
-                colours=colours[take.shot],
+                colours=measured.colours,
                 difference=difference,
-                proposal=difference.proposal(grades[take.shot]),
-                frame=frames[take.shot],
+                proposal=difference.proposal(shot.grade),
+                frame=measured.frame,
+                framing=None if take.request.board else framing_of(film, shot, measured.size, measured.interest),
             )
         )
     heading = scene.heading if scene else ""
     return InspectedScene(scene=takes[0].scene, heading=heading, like=like, shots=tuple(shots))
 
 
-def _write_pictures(scenes: Sequence[InspectedScene], plan: Plan, fonts: Fonts, into: Path) -> list[Path]:
-    shown = [
-        ShownScene(
-            scene.name,
-            [ShownShot(shot.shot, shot.frame, shot.numbers, shot.difference.in_words) for shot in scene.shots],
-        )
-        for scene in scenes
-    ]
+def _with_colours(scene: InspectedScene) -> ShownScene:
+    shots = [ShownShot(shot.shot, shot.frame, shot.numbers, shot.difference.in_words) for shot in scene.shots]
+    return ShownScene(scene.name, shots)
+
+
+def _with_framing(scene: InspectedScene) -> ShownScene:
+    """The shots that are cut, with what is kept of them."""
+    shots = [
+        ShownShot(shot.shot, framed_frame(shot.frame, shot.framing), shot.framing.in_words,
+                  shot.framing.proposed_in_words)
+        for shot in scene.shots if shot.framing
+    ]  # fmt: skip
+    return ShownScene(scene.name, shots)
+
+
+def _write_pictures(scenes: Iterable[ShownScene], plan: Plan, fonts: Fonts, into: Path) -> list[Path]:
     width, height = plan.format.size
-    return write_colour_pages(draw_colour_pages(shown, width / height, plan.name, fonts), into)
+    return write_colour_pages(draw_colour_pages(list(scenes), width / height, plan.name, fonts), into)
 
 
 _COLUMNS = (
@@ -224,9 +250,11 @@ _COLUMNS = (
     Column("against its scene", is_text=True),
 )  # fmt: skip
 
+_FRAMING_COLUMNS = (Column("shot"), Column("kept", is_text=True), Column("more around", is_text=True))
+
 
 def print_drift(console: Terminal, film: InspectedFilm) -> None:
-    """Print a table a scene, and the proposed grades as YAML."""
+    """Print a table a scene, one of what deliverables keep, and what is proposed as YAML."""
     for scene in film.scenes:
         rows = [
             Row((shot.shot, *shot.numbers.split(", "), shot.difference.in_words or "alike")) for shot in scene.shots
@@ -236,11 +264,22 @@ def print_drift(console: Terminal, film: InspectedFilm) -> None:
         if slates:
             console.print(f"{what}: {abridged(slates)}", soft_wrap=True)
     console.print(f"a frame of each: {', '.join(map(str, film.pictures))}", soft_wrap=True)
+    if film.framed:
+        rows = [
+            Row((shot.shot, shot.framing.in_words, shot.framing.proposed_in_words or "as it is"))
+            for shot in film.framed if shot.framing
+        ]  # fmt: skip
+        print_rows(console, _FRAMING_COLUMNS, rows, "what deliverables of another shape keep")
+        console.print(f"drawn into a frame of each: {', '.join(map(str, film.framing_pictures))}", soft_wrap=True)
     if not film.proposals:
         console.print("No shot differs from its scene so much that a grade is proposed.")
+    if not (changed := [shot for shot in film.shots if shot.proposal or (shot.framing and shot.framing.proposal)]):
         return
     console.print("Proposed, to be pasted into the storyboard; nothing was changed:")
-    for shot in film.proposals:
+    for shot in changed:
+        console.print(styled((f"  - shot: {shot.shot}", "bold")), soft_wrap=True)
         if shot.proposal:
-            console.print(styled((f"  - shot: {shot.shot}", "bold")), soft_wrap=True)
             console.print(f"    {as_yaml(shot.proposal)}", soft_wrap=True)
+        if shot.framing and shot.framing.proposal:
+            centre = ", ".join(f"{axis}: {at:g}" for axis, at in shot.framing.proposal.items())
+            console.print(f"    frame_at: {{{centre}}}", soft_wrap=True)

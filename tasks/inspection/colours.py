@@ -16,6 +16,7 @@ from PIL import Image
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.inspection.interest import Interest, interest_of
 from storyreel.tasks.media.colour import scaled
 from storyreel.tasks.media.decoder import opened, picture_of, tolerant
 from storyreel.tasks.media.errors import MediaError
@@ -61,11 +62,15 @@ class ShotColours(Frozen):
 
 
 class ShownColours(NamedTuple):
-    """The colours of a shot and one of the frames that they were measured in."""
+    """The colours of a shot, one of the frames that they were measured in, and where in these something happens."""
 
     colours: ShotColours
     frame: bytes
     """From the middle of the shot, as JPEG."""
+    interest: Interest
+    """Where in the picture something happens."""
+    size: tuple[int, int]
+    """Of the frame, in pixels."""
 
 
 async def measure_colours(clip: Path, edit: EditPoints, rate: FrameRate, grading: Grading | None) -> ShownColours:
@@ -99,7 +104,7 @@ async def _frames(
 def _shown(frames: Sequence[Image.Image]) -> ShownColours:
     content = io.BytesIO()
     frames[len(frames) // 2].save(content, "JPEG", quality=95, subsampling=0)
-    return ShownColours(colours_of(frames), content.getvalue())
+    return ShownColours(colours_of(frames), content.getvalue(), interest_of(frames), frames[0].size)
 
 
 def colours_of(frames: Sequence[Image.Image]) -> ShotColours:

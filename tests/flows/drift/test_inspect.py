@@ -124,6 +124,7 @@ async def test_what_differs_is_told_in_numbers_words_and_a_picture(film: Path) -
     assert {slate: shot["differs"] for slate, shot in shots.items()} == {
         "1A": "", "1B": "", "1C": "0.8 stops darker", "1D": "warmer", "1E": shots["1E"]["differs"], "1F": "", "2A": "",
     }  # fmt: skip
+    assert "framing" not in shots["1A"], "no deliverable cuts it"
     assert shots["1E"]["differs"].endswith("% less saturated")
     assert abs(shots["1C"]["stops"] + 0.8) < 0.1 and abs(shots["1E"]["saturation_stops"] + 0.74) < 0.1
     assert shots["1D"]["kelvin"] < shots["1A"]["kelvin"]
@@ -160,3 +161,28 @@ async def test_all_shots_can_be_compared_with_one(film: Path) -> None:
     assert abs(shots["2A"]["stops"] - 1.8) < 0.2
     with pytest.raises(LookupError, match="there is no shot `1Z` that is made; there are `1A`"):
         await told(film, "1Z")
+
+
+DELIVERED = FILM.replace(
+    "defaults:",
+    'deliverables: [{name: tall, format: {aspect_ratio: "9:16"}}, {name: wide, codec: h265},'
+    ' {name: square, format: {aspect_ratio: "1:1"}}]\ndefaults:',
+).replace("{shot: 1A,", "{shot: 1A, frame_at: {x: 0.2},")
+
+
+@pytest.mark.usefixtures("made")
+async def test_where_deliverables_keep_more_is_proposed_and_drawn_and_nothing_is_changed(film: Path) -> None:
+    film.write_text(DELIVERED)
+    shots = await told(film)
+    assert "framing" in shots["1B"] and shots["1B"]["framing"]["proposal"] is None, "the lamp is in the middle"
+    (side,) = shots["1A"]["framing"]["sides"]
+    assert side["deliverable"] == "tall" and abs(side["kept"] - 0.3164) < 0.001 and side["centre"] == 0.2
+    proposal = shots["1A"]["framing"]["proposal"]["x"]
+    assert 0.4 < proposal < 0.6 and side["best_share"] > side["share"] + 0.1
+    done = command(film)
+    assert "  - shot: 1A\n" in done.stdout and f"    frame_at: {{x: {proposal:g}}}\n" in done.stdout
+    with Image.open(film.parent / "renders" / "the-lamp" / "colours-framing.png") as page:
+        assert page.width == 1920
+    assert film.read_text() == DELIVERED
+    film.write_text(DELIVERED.replace("x: 0.2", f"x: {proposal}"))
+    assert (await told(film))["1A"]["framing"]["proposal"] is None, "what is proposed is where most is kept"
