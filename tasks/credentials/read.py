@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
@@ -15,6 +15,8 @@ from storyreel.tasks.credentials.library import OF_TAKE, CredentialsError, conte
 State = Literal["valid", "tampered", "unknown_signer", "none"]
 """`valid`: the file is what was signed, by a signer that is known here. `unknown_signer`: it is what was signed, and no
 one here vouches for who signed it. `tampered`: the file or its credentials were changed. `none`: it has none."""
+
+_Map: TypeAlias = Mapping[str, Any]
 
 _OF_SIGNER = ("signingCredential.", "timeStamp.", "timestamp.")
 """How the codes of failures begin that say something of who signed, and nothing of the file."""
@@ -95,79 +97,101 @@ def read_credentials(file: Path, anchors: str = "") -> Credentials:
         return _told(file, json.loads(reader.json()))
 
 
-def _told(file: Path, store: Mapping[str, Any]) -> Credentials:
-    manifests = store.get("manifests", {})
-    active: Mapping[str, Any] = manifests.get(store.get("active_manifest"), {})
-    failures = _failures(store.get("validation_results"))
-    signature = active.get("signature_info") or {}
-    said = {assertion["label"]: assertion.get("data") or {} for assertion in active.get("assertions", ())}
-    actions = [action for label, data in said.items() if label.startswith("c2pa.actions") for action in data["actions"]]
-    begun: Mapping[str, Any] = next((one for one in actions if one["action"] == "c2pa.created"), {})
+def _told(file: Path, store: object) -> Credentials:
+    """What a report of c2pa-python says. Whoever wrote the manifest may have put anything anywhere."""
+    manifests = _map(_map(store).get("manifests"))
+    active = _map(manifests.get(_text(_map(store).get("active_manifest"))))
+    failures = _failures(_map(store).get("validation_results"))
+    signature = _map(active.get("signature_info"))
+    said = {_text(one.get("label")): _map(one.get("data")) for one in _maps(active.get("assertions"))}
+    of_actions = (data for label, data in said.items() if label.startswith("c2pa.actions"))
+    actions = [action for data in of_actions for action in _maps(data.get("actions"))]
+    begun = next((one for one in actions if one.get("action") == "c2pa.created"), {})
+    edits = (_text(one.get("description")) for one in actions if one.get("action") == "c2pa.edited")
     return Credentials(
         file=file,
-        state=_state(str(store.get("validation_state")), failures),
-        problems=tuple(f"{each.get('explanation') or each['code']} ({each['code']})" for each in failures),
-        signer=signature.get("common_name") or signature.get("issuer") or "",
-        issuer=signature.get("issuer") or "",
-        signed=signature.get("time") or begun.get("when") or "",
+        state=_state(_text(_map(store).get("validation_state")), failures),
+        problems=tuple(f"{_text(each.get('explanation'))} ({_text(each.get('code'))})" for each in failures),
+        signer=_text(signature.get("common_name")) or _text(signature.get("issuer")),
+        issuer=_text(signature.get("issuer")),
+        signed=_text(signature.get("time")) or _text(begun.get("when")),
         generator=_generator(active),
-        title=active.get("title") or "",
+        title=_text(active.get("title")),
         author=_author(said),
-        source=str(begun.get("digitalSourceType", "")).removeprefix(SOURCES),
-        edits=tuple(one["description"] for one in actions if one["action"] == "c2pa.edited" and "description" in one),
+        source=_source(begun),
+        edits=tuple(filter(None, edits)),
         takes=tuple(_takes(active, manifests, actions)),
     )
 
 
-def _state(state: str, failures: list[Mapping[str, Any]]) -> State:
+def _state(state: str, failures: list[_Map]) -> State:
     if state == "Trusted":
         return "valid"
-    return "unknown_signer" if all(each["code"].startswith(_OF_SIGNER) for each in failures) else "tampered"
+    return "unknown_signer" if failures and all(map(_is_of_signer, failures)) else "tampered"
 
 
-def _takes(
-    active: Mapping[str, Any], manifests: Mapping[str, Any], actions: list[Mapping[str, Any]]
-) -> Iterator[NamedTake]:
+def _takes(active: _Map, manifests: _Map, actions: list[_Map]) -> Iterator[NamedTake]:
     """Its ingredients, with what their metadata or else the actions say of each."""
     placed = {
-        str(part.get("url", "")).rpartition("/")[2]: action
+        _text(part.get("url")).rpartition("/")[2]: action
         for action in actions
-        for part in (action.get("parameters") or {}).get("ingredients", ())
+        for part in _maps(_map(action.get("parameters")).get("ingredients"))
     }
-    for ingredient in active.get("ingredients", ()):
-        name = ingredient.get("title") or ingredient.get("label") or ""
-        take = (ingredient.get("metadata") or {}).get(OF_TAKE) or {}
-        action = placed.get(ingredient.get("label", ""), {})
-        agent = action.get("softwareAgent") or ""
-        facts = {
-            "model": agent.get("name", "") if isinstance(agent, Mapping) else str(agent),
-            "source": action.get("digitalSourceType", ""),
-        } | {key: value for key, value in take.items() if key in NamedTake.model_fields}
-        own = manifests.get(ingredient.get("active_manifest"))
+    for ingredient in _maps(active.get("ingredients")):
+        told = _map(_map(ingredient.get("metadata")).get(OF_TAKE))
+        action = placed.get(_text(ingredient.get("label")), {})
+        agent = action.get("softwareAgent")
+        shots = told.get("shots")
+        own = _map(manifests.get(_text(ingredient.get("active_manifest"))))
         failed = [each for each in _failures(ingredient.get("validation_results")) if not _is_of_signer(each)]
-        yield NamedTake.model_validate(
-            facts
-            | {"name": name, "source": str(facts["source"]).removeprefix(SOURCES)}
-            | ({"own": _generator(own) or "an unnamed program", "own_is_intact": not failed} if own else {})
+        yield NamedTake(
+            name=_text(ingredient.get("title")) or _text(ingredient.get("label")),
+            kind=_text(told.get("kind")),
+            shots=tuple(filter(None, map(_text, shots))) if isinstance(shots, list) else (),
+            service=_text(told.get("service")),
+            model=_text(told.get("model")) or _text(_map(agent).get("name")) or _text(agent),
+            made=_text(told.get("made")),
+            key=_text(told.get("key")),
+            prompt=_text(told.get("prompt")),
+            source=_text(told.get("source")).removeprefix(SOURCES) or _source(action),
+            own=(_generator(own) or "an unnamed program") if own else "",
+            own_is_intact=not failed if own else None,
         )
 
 
-def _is_of_signer(failure: Mapping[str, Any]) -> bool:
-    return str(failure["code"]).startswith(_OF_SIGNER)
+def _is_of_signer(failure: _Map) -> bool:
+    return _text(failure.get("code")).startswith(_OF_SIGNER)
 
 
-def _failures(results: Any) -> list[Mapping[str, Any]]:
-    return list(((results or {}).get("activeManifest") or {}).get("failure") or ())
+def _failures(results: object) -> list[_Map]:
+    return _maps(_map(_map(results).get("activeManifest")).get("failure"))
 
 
-def _generator(manifest: Mapping[str, Any]) -> str:
-    programs = manifest.get("claim_generator_info") or ({"name": manifest.get("claim_generator") or ""},)
-    return " ".join(filter(None, (programs[0].get("name"), programs[0].get("version"))))
+def _source(action: _Map) -> str:
+    return _text(action.get("digitalSourceType")).removeprefix(SOURCES)
 
 
-def _author(said: Mapping[str, Any]) -> str:
+def _generator(manifest: _Map) -> str:
+    program: _Map = next(iter(_maps(manifest.get("claim_generator_info"))), {})
+    named = " ".join(filter(None, (_text(program.get("name")), _text(program.get("version")))))
+    return named or _text(manifest.get("claim_generator"))
+
+
+def _author(said: Mapping[str, _Map]) -> str:
     """The first one of the metadata of the CAWG; that of schema.org, which earlier versions of C2PA had."""
-    creators = said.get("cawg.metadata", {}).get("dc:creator") or ()
-    creators = [creators] if isinstance(creators, str) else list(creators)
-    named = said.get("stds.schema-org.CreativeWork", {}).get("author") or ()
-    return next(iter([*creators, *(one.get("name", "") for one in named if isinstance(one, Mapping))]), "")
+    creators = _map(said.get("cawg.metadata")).get("dc:creator")
+    named = _maps(_map(said.get("stds.schema-org.CreativeWork")).get("author"))
+    listed = creators if isinstance(creators, list) else [creators]
+    return next(filter(None, map(_text, [*listed, *(one.get("name") for one in named)])), "")
+
+
+def _map(value: object) -> _Map:
+    return value if isinstance(value, dict) else {}
+
+
+def _maps(value: object) -> list[_Map]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

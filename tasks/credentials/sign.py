@@ -81,7 +81,7 @@ def try_certificate(certificate: Certificate) -> None:
 def _add(builder: Any, take: ClaimedTake) -> None:
     """Add a take as an ingredient, with the credentials that its file has, unless they cannot be read."""
     c2pa = library()
-    with suppress(c2pa.C2paError), take.file.open("rb") as file:
+    with suppress(c2pa.C2paError, OSError), take.file.open("rb") as file:
         builder.add_ingredient(take.as_ingredient(), take.form, file)
         return
     # An unknown type is not looked into.

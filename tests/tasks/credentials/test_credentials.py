@@ -15,13 +15,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from storyreel.tasks.credentials import certificate as certificates
 from storyreel.tasks.credentials import library
 from storyreel.tasks.credentials.certificate import Certificate, certificate_of, issuers_in, known_issuers, signing_note
 from storyreel.tasks.credentials.claim import ClaimedTake, FilmClaim
 from storyreel.tasks.credentials.library import CredentialsError
-from storyreel.tasks.credentials.read import read_credentials
+from storyreel.tasks.credentials.read import _told, read_credentials
 from storyreel.tasks.credentials.sign import Signing, try_certificate
 from storyreel.tasks.settings import SettingsError
 from storyreel.testing.footage import footage, still
@@ -130,6 +132,48 @@ def test_a_clips_own_manifest_is_kept_and_told_also_when_the_clip_was_changed(
     assert [(one.own.partition(" ")[0], one.own_is_intact) for one in found.takes] == [
         ("Storyreel", True), ("Storyreel", False), ("", None), ("", None),
     ]  # fmt: skip
+
+
+_PLACED = {"action": "c2pa.placed", "softwareAgent": {"name": "wan"}, "parameters": {"ingredients": [{"url": "b"}]}}
+_INGREDIENT = {
+    "title": "1A", "label": "b", "active_manifest": "a", "metadata": {"storyreel.take": {"shots": ["1A"]}},
+    "validation_results": {"activeManifest": {"failure": [{"code": "c"}]}},
+}  # fmt: skip
+_MANIFEST = {
+    "claim_generator_info": [{"name": "S", "version": "1"}], "title": "T", "signature_info": {"common_name": "Ana"},
+    "assertions": [
+        {"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.created", "when": "now"}, _PLACED]}},
+        {"label": "cawg.metadata", "data": {"dc:creator": ["Ana"]}},
+    ],
+    "ingredients": [_INGREDIENT],
+}  # fmt: skip
+_REPORT = {
+    "active_manifest": "a", "validation_state": "Trusted", "validation_results": {"activeManifest": {"failure": []}},
+    "manifests": {"a": _MANIFEST},
+}  # fmt: skip
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_stranger_writes_into_a_manifest_is_read_without_a_fault(data: st.DataObject) -> None:
+    """Any part of a report may be anything."""
+
+    def changed(value: Any) -> Any:
+        if data.draw(st.integers(0, 12)) == 12:
+            return data.draw(_ANYTHING)
+        if isinstance(value, dict):
+            return {key: changed(inner) for key, inner in value.items()}
+        return [changed(inner) for inner in value] if isinstance(value, list) else value
+
+    report = changed(_REPORT)
+    found = _told(Path("film.mp4"), report)
+    is_trusted = isinstance(report, dict) and report.get("validation_state") == "Trusted"
+    assert (found.state == "valid") is is_trusted
+    json.dumps(found.as_json())
 
 
 def test_files_without_credentials_are_told_from_files_that_are_none(film: Path, tmp_path: Path) -> None:
