@@ -73,7 +73,7 @@ def slates_of_selection(takes: Iterable[PlannedTake], deliverables: Collection[s
             for take in takes
             if not take.is_stand_in
             # What is drawn for a deliverable follows the film's shot.
-            and (not take.deliverable or (take.deliverable in deliverables and not take.request.board))
+            and (not take.deliverable or (take.deliverable in deliverables and not take.is_redrawn))
         )
     )
 

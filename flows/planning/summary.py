@@ -34,8 +34,8 @@ def summarize(plan: Plan) -> str:
     if plan.pictures:
         parts.append(f"{counted(len(plan.pictures), 'picture')}: {_states(plan.pictures)}")
     parts.append(f"{counted(len(plan.clips), 'take')}: {_states(plan.clips)}")
-    if plan.in_shapes:
-        parts.append(f"{counted(len(plan.in_shapes), 'take')} in other shapes: {_states(plan.in_shapes)}")
+    if in_shapes := [take for take in plan.in_shapes if not take.is_redrawn]:
+        parts.append(f"{counted(len(in_shapes), 'take')} in other shapes: {_states(in_shapes)}")
     return "; ".join([*parts, *filter(None, (in_words(plan.deliverables),))])
 
 

@@ -31,15 +31,21 @@ def check_signing(film: Storyboard) -> None:
 
 
 async def signing_of(
-    film: Storyboard, plan: Plan, takes: TakeRuns, studio: Studio, edits: Sequence[str] = ()
+    film: Storyboard,
+    plan: Plan,
+    takes: TakeRuns,
+    studio: Studio,
+    edits: Sequence[str] = (),
+    deliverable: str = "",
 ) -> Signing | None:
     """What is said of a film whose takes are all made, and who signs it; None if it has no credentials.
 
-    `edits` is what is done to it besides the cut, a sentence for each step. Raises CredentialsError and SettingsError.
+    `edits` is what is done to it besides the cut, a sentence for each step. Of a `deliverable` its own takes are told.
+    Raises CredentialsError and SettingsError.
     """
     if film.credentials is None:
         return None
-    in_cut = await takes.takes_in_cut()
+    in_cut = await takes.takes_in_cut(deliverable)
     made = {take.identity: (take, each) for take in plan.takes if (each := takes.finished_take(take))}
     used = _used(plan, in_cut, made)
     purchases = await studio.ask(Ledger.find_all, [each.candidate.key for _, each in used])

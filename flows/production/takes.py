@@ -137,9 +137,10 @@ class TakeRuns:
         spending = await self._studio.ask_briefly(Ledger.spent_by, "service", run=self._run)
         return count if spending is None else f"{count}, {spent_in_words(spending)} spent"
 
-    async def takes_in_cut(self) -> list[PlannedTake]:
-        """The takes in the cut, one for each shot, in the order of the film."""
-        return [await self.take_in_cut(shot) for shot in takes_by_shot(self._plan.clips)]
+    async def takes_in_cut(self, deliverable: str = "") -> list[PlannedTake]:
+        """The takes in the cut, one for each shot, in the order of the film; or those that a deliverable shows."""
+        shots = takes_by_shot(self._plan.clips)
+        return [await self.take_in_cut(self._plan.slate_in(deliverable, shot)) for shot in shots]
 
     async def house_clips(self) -> list[HouseClip]:
         """The conformed takes of the cut in the order of the film, all of one signature."""

@@ -34,6 +34,8 @@ class Stage:
             "STORYREEL_LEDGER_URL": ledger_url,
         }
         (folder / "film.yaml").write_text(film)
+        self.deliverable = ""
+        """The one that runs make."""
 
     def start(self, out: str = "out", step: str = "") -> Run:
         """Begin a run; it dies at `step`, if one is given."""
@@ -54,7 +56,8 @@ class Stage:
     def render(self, out: str = "out") -> list[str]:
         """What is said to the command; of a film with a draft that is made."""
         draft = ["--draft"] if "draft:" in self.film else []
-        return ["render", "film.yaml", "--json", "--yes", "--out", out, *draft]
+        named = ["--deliverable", self.deliverable] if self.deliverable else []
+        return ["render", "film.yaml", "--json", "--yes", "--out", out, *draft, *named]
 
     def run(self, *, cold: bool = False) -> tuple[int, str, str]:
         """Run to the end: exit code, output, messages."""

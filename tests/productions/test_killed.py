@@ -73,6 +73,9 @@ shots: [{shot: 1A, action: Ana enters., duration: speech, narration: Somebody is
 """
 """A line, and a clip that is as long as it."""
 
+IN_A_SHAPE = ONE_TAKE + 'deliverables: [{name: web, format: {aspect_ratio: "9:16"}, shoot: true}]\n'
+"""A take, and the same shot in the shape of a deliverable."""
+
 _LEDGER = "storyreel.tasks.ledger.ledger:Ledger"
 _SERVICE = "storyreel.tasks.providers.hosted:HostedProvider"
 _CLIPS = "storyreel.tasks.storage.clips:ClipStore"
@@ -161,6 +164,23 @@ def test_runs_killed_at_each_step_never_buy_twice_and_the_next_one_goes_on(stage
         stage.assert_nothing_was_bought_twice()
         assert State.UNKNOWN not in stage.states(), step
     assert_finished(stage)
+
+
+@pytest.mark.parametrize("stage", [IN_A_SHAPE], indirect=True)
+@pytest.mark.parametrize(
+    "part", [part if part == "to the end" else pytest.param(part, marks=pytest.mark.matrix) for part in STEPS]
+)
+def test_runs_killed_over_a_shape_of_a_deliverable_buy_it_once_and_keep_the_film(stage: Stage, part: str) -> None:
+    stage.run()
+    stage.deliverable = "web"
+    for step in STEPS[part]:
+        stage.die_at(step)
+        stage.assert_nothing_was_bought_twice()
+        assert State.UNKNOWN not in stage.states() and (stage.folder / "out" / "sequence.mp4").is_file(), step
+    code, out, err = stage.run()
+    assert code == 0, err
+    assert [each["name"] for each in json.loads(out)["deliverables"]] == ["web"]
+    assert len(stage.bought) == 2 and [order.order.ratio for order in stage.service.accepted] == ["16:9", "9:16"]
 
 
 def test_runs_killed_over_an_edit_and_what_goes_on_from_it_buy_each_take_once(

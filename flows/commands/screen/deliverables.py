@@ -36,8 +36,10 @@ def _made_from(plan: Plan, deliverable: PlannedDeliverable) -> str:
     if deliverable.problem:
         return f"cannot be made: {deliverable.problem}"
     again = deliverable.shot_again
-    shared = counted(len(plan.cut.events) - len(again), "shot")
-    parts = [f"the takes of the film: {shared}"] if len(again) < len(plan.cut.events) else []
+    drawn = deliverable.redrawn
+    shared = len(plan.cut.events) - len(again) - drawn
+    parts = [f"the takes of the film: {counted(shared, 'shot')}"] if shared else []
+    parts += [f"drawn in its shape: {counted(drawn, 'shot')}"] if drawn else []
     parts += [f"made again in its shape: {abridged(again)}{_price(deliverable)}"] if again else []
     parts += [] if deliverable.is_made else [f"not made by this run; `--deliverable {deliverable.name}` makes it"]
     return "; ".join(parts)

@@ -89,7 +89,7 @@ class _Board:
 @contextmanager
 def show_progress(plan: Plan, console: Terminal) -> Iterator[StageListener]:
     """Yield a listener that shows the stages of a run on the console."""
-    made = (take for take in plan.takes if not take.waits_for)
+    made = (take for take in plan.takes if not (take.waits_for or take.is_redrawn))
     rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in made}
     deliverables = enumerate(plan.deliverables, 1)
     others = {("", number): _Row(f"deliverable {each.name}") for number, each in deliverables if each.is_made}

@@ -44,7 +44,8 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     every, always = _columns(plan), (*_ALWAYS, *prices)
     columns = [column for column in every if column.name in always or _differs(column, plan)]
     rows: list[Row] = []
-    for scene, takes in plan.scenes():
+    for scene, of_scene in plan.scenes():
+        takes = [take for take in of_scene if not take.is_redrawn]
         rows += (Row(cells) for cells in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS))
         if scene and buys:
             rows.append(Row([_scene_cell(column, scene, takes, plan) for column in columns], is_last=True))
@@ -166,9 +167,10 @@ def _prompts(bought: Sequence[PlannedTake]) -> Iterator[str]:
 
 def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake], plan: Plan) -> Text:
     """A cell of a scene's line: its name, its length in the cut, or what is bought for it."""
+    in_cut = (take for take in takes if take.circled and take.kind == "clip" and not take.deliverable)
     cells = {
         "take": f"scene {scene}",
-        "cut": f"{float(sum(take.cut_seconds for take in takes if take.circled and take.kind == 'clip')):.4g} s",
+        "cut": f"{float(sum(take.cut_seconds for take in in_cut)):.4g} s",
         "price": "\n".join(amounts_of(takes, "+ unknown")),
     }
     if column.name in ("draft", "film"):

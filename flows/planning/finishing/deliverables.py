@@ -53,8 +53,13 @@ class PlannedDeliverable(Trusted):
     @cached_property
     def shot_again(self) -> tuple[str, ...]:
         """The slates of the film's shots that services make again in its shape."""
-        takes = (take for take in self.takes if take.kind == "clip" and not take.request.board)
+        takes = (take for take in self.takes if take.kind == "clip" and not take.is_redrawn)
         return tuple(dict.fromkeys(owner_of(take.shot) for take in takes))
+
+    @property
+    def redrawn(self) -> int:
+        """How many drawings of the film are made once more for it."""
+        return sum(take.is_redrawn for take in self.takes)
 
     @property
     def to_buy(self) -> tuple[PlannedTake, ...]:
@@ -89,7 +94,7 @@ class PlannedDeliverable(Trusted):
             "codec": self.written.codec,
             "made": self.is_made,
             "shot_again": list(self.shot_again),
-            "takes": [take.as_json() for take in self.takes if not take.request.board],
+            "takes": [take.as_json() for take in self.takes if not take.is_redrawn],
             "to_buy": sums_as_json(take.price for take in self.to_buy),
             **({"problem": self.problem} if self.problem else {}),
         }

@@ -139,6 +139,11 @@ class PlannedTake(Trusted):
         return self.state == "new" and not self.chosen.is_free and not self.waits_for
 
     @property
+    def is_redrawn(self) -> bool:
+        """Whether it is a drawing of the film once more, in the shape of a deliverable."""
+        return bool(self.deliverable and self.request.board)
+
+    @property
     def may_cost(self) -> bool:
         """Whether it is to be bought, now or later, or may have been ordered."""
         return self.state in ("new", "unknown") and not self.chosen.is_free

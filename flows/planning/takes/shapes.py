@@ -100,7 +100,8 @@ def drawn_in_shape(
 
     `made` are the takes that services make for it.
     """
-    drawn = {take.shot: take for take in plan.circled if take.request.board}
+    again = {owner_of(take.shot) for take in made}
+    drawn = {take.shot: take for take in plan.circled if take.request.board and take.shot not in again}
     if not drawn:
         return
     deliverable = planned.written

@@ -142,7 +142,7 @@ class _DeliverableMaker:
             sound=self._retimer.sound(sound_of_plan(shown, plan)),
             chapters=chapters(self._film, self._cut),
             texts=self._retimer.tracks(tracks_in_file([track for track in tracks if track.language in soft])),
-            signing=await signing_of(self._film, plan, self._takes, self._studio, [self._as_edit]),
+            signing=await signing_of(self._film, plan, self._takes, self._studio, [self._as_edit], name),
             studio=self._studio,
             progress=lambda done: report_stage("", self._number, "joining", done),
             name=f"deliver {name}",
@@ -173,8 +173,7 @@ class _DeliverableMaker:
 
     async def _pictures(self, *, has_words: bool) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
         """The clips and dissolves of the cut. Those of the film, if its picture is the same."""
-        slates = [self._plan.slate_in(self._planned.name, event.shot) for event in self._cut.events]
-        takes = [await self._takes.take_in_cut(slate) for slate in slates]
+        takes = await self._takes.takes_in_cut(self._planned.name)
         if not self._planned.takes and self.house == self._takes.house and self._cut == self._plan.cut:
             clips = await self._takes.house_clips()
             if not has_words or clips[0].signature == await house_signature(self.house):

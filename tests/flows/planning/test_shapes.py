@@ -155,6 +155,7 @@ def test_a_selection_is_of_the_film_and_of_the_deliverables_that_are_asked_for(f
     plan = plan_at(file, "web", select=("1A@web",))
     assert named(plan.bought) == [("1A@web", 1)]
     assert take_of(plan, plan.slate_in("web", "1B")).chosen.is_free  # the film's is not made, and is drawn
+    assert sorted(set(named(plan.in_shapes))) == sorted(named(plan.in_shapes))
     with pytest.raises(NothingSelected, match="1A@web"):
         plan_at(file, select=("1A@web",))
     assert not plan_at(file, select=("1C",)).deliverables[0].is_made
