@@ -40,6 +40,7 @@ from storyreel.flows.production.delivery import Delivery, open_delivery, try_des
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
+from storyreel.flows.production.finished import finished_takes
 from storyreel.flows.production.outcomes import ClipsToBuy, DeliverablesFailed, Failure, ShotsFailed, not_stopped_by
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
@@ -270,10 +271,11 @@ async def _carry_out(
             plan, before = again, takes
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
             takes.adopt(before)
-        to_make = not_stopped_by(failures, plan)
-        if scenes and await run_scenes(plan, to_make, await takes.finished(), scenes):
-            plan = await in_own_thread(planner.refreshed, plan)
-            takes = await begin_takes(plan, studio, run, planner.limits, agreed)
+        if scenes:
+            done = await finished_takes(plan, studio, takes.house, takes.accepted_signature)
+            if await run_scenes(plan, not_stopped_by(failures, plan), done, scenes):
+                plan = await in_own_thread(planner.refreshed, plan)
+                takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             subtitles = await asyncio.to_thread(tracks_of_plan, planner.film, plan)
             sound = SoundAhead(plan.cut, takes, studio, sound_of_plan(planner.film, plan))

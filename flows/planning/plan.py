@@ -111,6 +111,7 @@ def _plan(
             *builder.warnings,
             *warnings_of(film, takes, chains, builder.cut, builder.spoken.lengths),
             *_warnings_of_subtitles(builder),
+            *_warnings_of_overlaps(builder),
         ),
     )
     return shapes.added_to(plan, in_shapes, free) if shapes else plan
@@ -123,6 +124,15 @@ def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:
     from storyreel.flows.planning.finishing.subtitles import subtitle_warnings
 
     return tuple(subtitle_warnings(builder.film, builder.cut, builder.spoken.lengths))
+
+
+def _warnings_of_overlaps(builder: TakeBuilder) -> tuple[str, ...]:
+    if not (builder.film.titles or any(shot.titles for shot in builder.film.all_shots)):
+        return ()
+    # Imported late, as above.
+    from storyreel.flows.planning.finishing.overlaps import overlap_warnings
+
+    return tuple(overlap_warnings(builder.film, builder.cut, builder.spoken.lengths))
 
 
 def _with_states(builder: TakeBuilder, takes: Sequence[PlannedTake]) -> list[PlannedTake]:

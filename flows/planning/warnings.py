@@ -10,6 +10,7 @@ from storyreel.specs.cut import Cut
 from storyreel.specs.derived.framing import framing_warnings
 from storyreel.specs.derived.lines import Lengths, line_warnings
 from storyreel.specs.derived.reading import reading_warnings
+from storyreel.specs.language.sound import Mix
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.request.attachments import SPEECH
@@ -69,6 +70,7 @@ def warnings_of(
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _cut_recordings(film, first)
     yield from line_warnings(film, cut, lengths)
+    yield from _unheard_mixes(film, first)
     yield from reading_warnings(film, cut)
     yield from framing_warnings(film)
     yield from _expanded_prompts(film, first)
@@ -117,6 +119,19 @@ def _cut_recordings(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Itera
             lengths = f"{float(length):.4g} s long, and the shot {float(take.cut_seconds):.4g} s"
             what = "recording of {} is" if len(seconds) == 1 else "recordings of {} are together"
             yield f"the {what.format(slate)} {lengths}: its end is not in the film"
+
+
+def _unheard_mixes(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """Shots that have a `mix` of their own, and no sound that it could change."""
+    inherited = [film.defaults.mix, *(scene.defaults.mix for scene in film.scenes)]
+    silent: list[str] = []
+    for shot in film.all_shots:
+        take = takes[shot.shot]
+        is_silent = take.chosen.is_card or not (take.keep_sound or take.recordings)
+        if is_silent and shot.mix != Mix() and shot.mix not in inherited:
+            silent.append(shot.shot)
+    if silent:
+        yield f"`mix` changes nothing in {abridged(silent)}: nothing is heard of a card, or of a clip without its sound"
 
 
 def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:

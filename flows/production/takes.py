@@ -19,6 +19,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.takes.pictures import is_spare
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.clip_parts import ClipParts
+from storyreel.flows.production.finished import laid_sound
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
 from storyreel.specs.money import Money
@@ -28,12 +29,10 @@ from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
 from storyreel.tasks.generate import InspectedClip, generate
 from storyreel.tasks.inspection.inspect import Needed, Wanted, best_take
-from storyreel.tasks.join.conform import HouseClip, conform_key
+from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
-from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
@@ -99,29 +98,6 @@ class TakeRuns:
             if isinstance(name, tuple) and name[0] == "take" and made.done() and not made.cancelled()
         }
 
-    async def finished(self) -> frozenset[str]:
-        """The identities of the takes that have their clips and, if they are in the cut, are conformed.
-
-        Reads the ledger and the disk only.
-        """
-        cached = [take for take in self._plan.takes if take.state == "cached"]
-        purchases = await self._studio.ask(Ledger.find_all, [take.key for take in cached])
-
-        def is_finished(take: PlannedTake) -> bool:
-            purchase = purchases.get(take.key)
-            if purchase is None or purchase.clip is None:
-                return False
-            if take.kind != "clip" or take.deliverable or not take.circled:
-                return True
-            key = conform_key(
-                purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
-                self._laid(take, take.chosen), is_draft=self._plan.is_draft,
-                grading=take.grading,
-            )  # fmt: skip
-            return self._studio.piece_folder(key).exists()
-
-        return await asyncio.to_thread(lambda: frozenset(take.identity for take in cached if is_finished(take)))
-
     def finished_take(self, take: PlannedTake) -> MadeTake | None:
         """The result of a take; None if it is not made yet or failed."""
         future = self._futures.get(("take", take.identity))
@@ -181,7 +157,7 @@ class TakeRuns:
         return self.once(("house", take.shot), lambda: self._house_clip(take))
 
     @property
-    def _accepted_signature(self) -> str | None:
+    def accepted_signature(self) -> str | None:
         """The signature of clips that need no conforming. None if any will do: all transitions of the film are cuts,
         and no shot is graded."""
         has_encoded = any(
@@ -354,11 +330,8 @@ class TakeRuns:
         sound = take.keep_sound and not take.laid_with(candidate)
         return Wanted(first_frame=first, sound=sound, needed=needed)
 
-    def _laid(self, take: PlannedTake, candidate: Candidate) -> LaidSound | None:
-        return LaidSound.of(take.laid_with(candidate), candidate.request, take.sound_begins)
-
     async def _house_clip(self, take: PlannedTake) -> HouseClip:
-        clip = await self._conform(take, self._accepted_signature)
+        clip = await self._conform(take, self.accepted_signature)
         # Frames with words over them are encoded here, and must be able to follow the others.
         is_foreign = self._plan.lettering and clip.signature != self._house_signature
         return await self._conform(take, self._house_signature) if is_foreign else clip
@@ -375,7 +348,7 @@ class TakeRuns:
             self._studio,
             keep_sound=take.keep_sound,
             accept=accept,
-            laid=self._laid(take, made.candidate),
+            laid=laid_sound(take, made.candidate),
             is_draft=self._plan.is_draft,
             grading=take.grading,
             name=f"conform {take.shot}",

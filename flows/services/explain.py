@@ -92,6 +92,7 @@ class Explanation(Frozen):
             "enclosed": [each.model_dump() for each in self.attachments],
             "board": request.board.model_dump(mode="json") if request.board else None,
             "request": self.http_request.model_dump() if self.http_request else None,
+            **({"grade": self.take.grading.as_json()} if self.take.grading else {}),
         }
 
 
@@ -252,7 +253,7 @@ def print_explanation(console: Terminal, explanation: Explanation) -> None:
             ", drawn on this machine" if take.chosen.is_card else f" from {request.provider}",
         )
     )
-    say(*(f"  {name:<12}{value}" for name, value in _facts(explanation)))
+    say(*(f"  {name:<12}{value}" for name, value in facts_of(explanation)))
     if explanation.attachments:
         head("what goes with it")
         say(*(f"  {_attachment_line(each)}" for each in explanation.attachments))
@@ -271,7 +272,8 @@ def print_explanation(console: Terminal, explanation: Explanation) -> None:
         say(json.dumps(call.body, ensure_ascii=False, indent=2))
 
 
-def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+def facts_of(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    """What is told of a take before its attachments, each fact with its name."""
     take, request = explanation.take, explanation.take.request
     if not take.chosen.is_card:
         yield "asked for", f"{request.mode.value}: {explanation.why}"
@@ -298,6 +300,8 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if take.laid_with(take.chosen):
         why = f": {take.chosen.why_laid}" if take.chosen.why_laid else ""
         yield "recording", f"laid under the shot in the place of the clip's own sound{why}"
+    if take.grading:
+        yield "grade", f"{take.grading.in_words}, in the film alone: its clip is kept as it was made"
     if request.watermark:
         yield "watermark", "the service marks the clip as AI generated"
     yield "key", take.key

@@ -50,7 +50,7 @@ def _over_each_other(all_words: Iterable[PlacedWords], cut: Cut) -> Iterator[str
     """A sentence for words that begin in the place of others before those go."""
     last: dict[Hashable, PlacedWords] = {}
     for placed in sorted(all_words, key=lambda one: one.start):
-        before = last.get(place := _place(placed.words))
+        before = last.get(place := place_of(placed.words))
         if before and placed.start < min(before.end, cut.frames) - min(before.fade, placed.fade):
             seconds = float(cut.rate.seconds(min(before.end, placed.end, cut.frames) - placed.start))
             one, other = (f"“{shown(each.words.text, 30)}”" for each in (placed, before))
@@ -59,7 +59,7 @@ def _over_each_other(all_words: Iterable[PlacedWords], cut: Cut) -> Iterator[str
             last[place] = placed
 
 
-def _place(words: Words) -> Hashable:
+def place_of(words: Words) -> Hashable:
     """What words that are drawn in the same place have in common: it, or all from which it follows."""
     if words.place:
         return words.place

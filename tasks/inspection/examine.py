@@ -128,6 +128,13 @@ def facts_of(clip: Path) -> Probe:
     return kept.facts.model_copy(update={"path": clip.absolute()}) if kept else probe(clip)
 
 
+def kept_facts(digest: str, clips: ClipStore) -> Probe | None:
+    """The same of a clip in a store; None if it was not examined."""
+    record = clips.beside(digest, _RECORD)
+    kept = _recorded(record) if record else None
+    return kept.facts if kept else None
+
+
 def _kept(clip: Path, clips: ClipStore) -> Examination | None:
     record = clips.beside(clip.stem, _RECORD)
     found = _recorded(record) if record else None

@@ -86,13 +86,15 @@ def conform_key(
     is_draft: bool = False,
     grading: Grading | None = None,
     framing: Framing = BARS,
+    conversion: tuple[object, ...] = (),
 ) -> str:
-    """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
+    """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on; `conversion` is that of
+    the clip's `Colour`."""
     facts = (clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
     mark = ("draft", draft_mark.VERSION) if is_draft else ()
     graded = [grading.facts] if grading else []
     framed = [framing.facts] if framing.facts else []
-    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark, *graded, *framed)
+    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark, *graded, *framed, *conversion)
 
 
 async def conform_clip(

@@ -28,6 +28,8 @@ _PRIMARIES = frozenset({1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22})
 _OTHER_CURVES = frozenset({8, 9, 10, PQ, 17, HLG})
 """Linear, logarithmic, PQ, SMPTE ST 428, HLG. All others are made for an SDR screen; players show them alike."""
 
+_CONVERSION = 1
+"""Part of the keys of converted pictures; increased when they change and the numbers below do not show it."""
 _LIMITED_GREY = frozenset({"h264", "hevc", "av1", "vp9"})
 """Codecs whose grey pictures have limited range unless they say otherwise, as their colours have."""
 
@@ -56,6 +58,11 @@ class Colour(Frozen):
     def dynamic_range(self) -> str:
         """`HLG` or `PQ`; empty for standard dynamic range."""
         return {HLG: "HLG", PQ: "PQ"}.get(self.transfer, "")
+
+    @property
+    def conversion(self) -> tuple[object, ...]:
+        """For cache keys: all that the conversion of high dynamic range depends on; empty of other pictures."""
+        return ("hdr", _CONVERSION, _SDR_WHITE, _HDR_PEAK, _LINEAR_PART) if self.dynamic_range else ()
 
     @property
     def needs_matrix_only(self) -> bool:

@@ -189,6 +189,7 @@ class PlannedTake(Trusted):
             "stand_in": self.is_stand_in,
             "review": self.review,
             "waits_for": list(self.waits_for),
+            **({"grade": self.grading.as_json()} if self.grading else {}),
             **({"bought_with": self.bought_with} if self.bought_with else {}),
             "fallbacks": [
                 {

@@ -65,6 +65,18 @@ class Grading(Frozen):
         return self.model_dump(include={"exposure", "temperature", "contrast", "saturation"}) | table
 
     @property
+    def in_words(self) -> str:
+        """`exposure -2 stops, contrast 1.2, table warm.cube`."""
+        numbers = self.model_dump(include={"exposure", "temperature", "contrast", "saturation"}).items()
+        units = {"exposure": " stops", "temperature": " K"}
+        changed = (
+            f"{name} {value:g}{units.get(name, '')}"
+            for name, value in numbers
+            if value != type(self).model_fields[name].default
+        )
+        return ", ".join([*changed, *([f"table {self.lut.name}"] if self.lut else [])])
+
+    @property
     def gains(self) -> Triple:
         """The factors of red, green and blue in linear light."""
         stops = 2.0**self.exposure

@@ -9,7 +9,9 @@ import pytest
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.services.explain import explain, facts_of, find_take
 from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.reading import read
 from storyreel.specs.validation.check import local_sources
 
 CUBE = "LUT_1D_SIZE 2\n0 0 0\n1 1 1\n"
@@ -94,3 +96,16 @@ def test_a_wrong_grade_is_refused_at_its_place(tmp_path: Path, grade: str, told:
     with pytest.raises(StoryboardError) as caught:
         plan(tmp_path, f", grade: {grade}")
     assert told in caught.value.message, caught.value.message
+
+
+def test_plan_and_explain_tell_the_grade(tmp_path: Path) -> None:
+    (tmp_path / "look.cube").write_text(CUBE)
+    graded = plan(tmp_path, "", "", ", grade: {lut: look.cube, exposure: -0.5, temperature: 5000}")
+    rows = {row["shot"]: row.get("grade") for row in graded.as_json()["shots"]}
+    assert rows["1B"] is rows["1A@still"] is None
+    assert rows["1A"] and (rows["1A"]["exposure"], rows["1A"]["lut"]) == (-0.5, "look.cube")
+    film = read(tmp_path / "film.yaml")
+    told = explain(film, graded, find_take(graded, "1A", None))
+    assert told.as_json()["grade"] == rows["1A"]
+    assert "exposure -0.5 stops, temperature 5000 K, table look.cube" in dict(facts_of(told))["grade"]
+    assert "grade" not in dict(facts_of(explain(film, graded, find_take(graded, "1B", None))))

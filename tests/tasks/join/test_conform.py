@@ -15,6 +15,7 @@ from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, needs_no_encoding, samples_of
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.colour import Colour
 from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
@@ -361,9 +362,15 @@ def test_the_cache_key_depends_on_everything_that_changes_the_bytes() -> None:
         conform_key("a", edit, TINY, True, "5.1", None),
         conform_key("a", edit, TINY, True, version, "c"),
         conform_key("a", edit, TINY, True, version, None, is_draft=True),
+        conform_key("a", edit, TINY, True, version, None, conversion=_colour(18).conversion),
     ]
     assert len(set(keys)) == len(keys)
     assert keys[0] == conform_key("a", EditPoints(0, 24), TINY, True, version, None)
+    assert keys[0] == conform_key("a", edit, TINY, True, version, None, conversion=_colour(1).conversion)
+
+
+def _colour(transfer: int) -> Colour:
+    return Colour(matrix=9, primaries=9, transfer=transfer, full_range=False)
 
 
 @pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1", "4:3", "3:4"])

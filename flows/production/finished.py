@@ -1,0 +1,45 @@
+"""Which takes of a plan are finished, by what is in the stores: no media is read."""
+
+from __future__ import annotations
+
+import asyncio
+
+from storyreel.flows.planning.candidate import Candidate
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.tasks.inspection.examine import kept_facts
+from storyreel.tasks.join.conform import conform_key
+from storyreel.tasks.join.recording import LaidSound
+from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.studio import Studio
+
+
+async def finished_takes(plan: Plan, studio: Studio, house: HouseFormat, accept: str | None) -> frozenset[str]:
+    """The identities of the takes that have their clips and, if they are in the cut, are conformed.
+
+    `accept` is the signature of clips that need no conforming, as for `conform_clip`.
+    """
+    cached = [take for take in plan.takes if take.state == "cached"]
+    purchases = await studio.ask(Ledger.find_all, [take.key for take in cached])
+
+    def is_finished(take: PlannedTake) -> bool:
+        purchase = purchases.get(take.key)
+        if purchase is None or purchase.clip is None:
+            return False
+        if take.kind != "clip" or take.deliverable or not take.circled:
+            return True
+        facts = None if take.chosen.is_free else kept_facts(purchase.clip, studio.clips)
+        key = conform_key(
+            purchase.clip, take.edit, house, take.keep_sound, find_ffmpeg().version, accept,
+            laid_sound(take, take.chosen), is_draft=plan.is_draft, grading=take.grading,
+            conversion=facts.colour.conversion if facts else (),
+        )  # fmt: skip
+        return studio.piece_folder(key).exists()
+
+    return await asyncio.to_thread(lambda: frozenset(take.identity for take in cached if is_finished(take)))
+
+
+def laid_sound(take: PlannedTake, candidate: Candidate) -> LaidSound | None:
+    """The recordings that are laid under a take's clip in the place of its own sound; None if that is kept."""
+    return LaidSound.of(take.laid_with(candidate), candidate.request, take.sound_begins)
