@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from filecmp import cmp
 from pathlib import Path
 
 from storyreel.flows.handover.timeline import Media, Timeline
@@ -11,13 +12,13 @@ from storyreel.tasks.storage.files import replacing
 
 
 def collected(timeline: Timeline, folder: Path) -> Timeline:
-    """The timeline with copies of its media in a folder. A copy that is there stays. Raises OSError."""
+    """The timeline with copies of its media in a folder. A copy that is there and is the same stays. Raises OSError."""
     names: dict[Path, Path] = {}
 
     def copied(media: Media, name: str) -> Media:
         if media.file not in names:
             names[media.file] = into = _free(folder / f"{_safe(name)}{media.file.suffix}", set(names.values()))
-            if not (into.exists() and into.stat().st_size == media.file.stat().st_size):
+            if not (into.exists() and cmp(media.file, into, shallow=False)):
                 folder.mkdir(parents=True, exist_ok=True)
                 with replacing(into) as fresh:
                     shutil.copyfile(media.file, fresh)
@@ -35,7 +36,8 @@ def collected(timeline: Timeline, folder: Path) -> Timeline:
         for shot in timeline.shots
     )
     sounds = tuple(
-        laid.model_copy(update={"media": copied(laid.media, laid.media.file.stem)}) for laid in timeline.sounds
+        laid.model_copy(update={"media": copied(laid.media, laid.media.name or laid.media.file.stem)})
+        for laid in timeline.sounds
     )
     return timeline.model_copy(update={"shots": shots, "sounds": sounds})
 

@@ -15,6 +15,11 @@ class NotImported(StoryreelError):
     """A timeline cannot be read, or says what a storyboard cannot."""
 
 
+def is_fade(name: str) -> bool:
+    """Whether a transition of this name goes through black: `Fade To Color`, `Dip to Black`."""
+    return name.lower().startswith(("fade", "dip"))
+
+
 class EditedShot(Trusted):
     """A shot in the cut. Frames are those of the film's rate."""
 
@@ -60,9 +65,13 @@ class CutBuilder:
         self.problems: list[str] = []
 
     def shot(self, slate: str, take: int | None, first: int, frames: int) -> None:
-        """One more shot. Frames that go on where the shot before ends, as held ones do, belong to that."""
+        """One more shot. Frames that go on where the shot before ends belong to that."""
         if not 0 < frames <= _LONGEST or abs(first) > _LONGEST:
             self.problems.append(f"{slate} begins at frame {first:g} and has {frames:g} frames")
+        before = self._shots[-1] if self._shots and self._transitions[-1] is None else None
+        if before and (before.slate, before.take, before.first + before.frames) == (slate, take, first):
+            self.longer(frames)
+            return
         self._shots.append(EditedShot(slate=slate, take=take, first=first, frames=frames))
         self._transitions.append(None)
 

@@ -41,30 +41,42 @@ class _Writer:
     def _shot(self, before: TimelineShot | None, shot: TimelineShot) -> Iterator[str]:
         """The events of a shot: the transition into it, its own frames, those that are held, and its fade to black."""
         event, take = shot.event, shot.take
-        head, dissolve = event.head, event.dissolve_in
+        outgoing = before if event.dissolve_in else None
+        length = event.dissolve_in if outgoing else event.fade_in
         # The dissolve into the next shot belongs to that one's event.
-        end = event.frames - event.dissolve_out // 2 - event.fade_out
-        start = take.first - head
-        record = event.start - head
-        until = event.start + end
-        if dissolve and before:
-            yield from self._from(before, before.take.first + before.event.frames - head, record)
-        elif event.fade_in:
+        until = event.end - event.dissolve_out // 2 - event.fade_out
+        record = event.start - (event.head if outgoing else 0)
+        first = take.first - (event.head if outgoing else 0)
+        if outgoing:
+            yield from self._from(outgoing, outgoing.take.first + outgoing.event.frames - event.head, record)
+        elif length:
             yield self._line(_BLACK, "C", 0, 0, record, record, new=True)
-        played = min(until - record, head + shot.played)
-        how = f"D    {dissolve or event.fade_in:03}" if (dissolve and before) or event.fade_in else "C"
-        yield self._line(self._reel(shot), how, start, start + played, record, record + played,
-                         new=not (dissolve and before) and not event.fade_in)  # fmt: skip
-        yield from self._names(before if dissolve else None, shot)
+        how = f"D    {length:03}" if length else "C"
+        begin, end = max(0, first), min(first + length, take.frames)
+        if length and end - begin != length:
+            # Frames that the take lacks: those of the transition are slower, or stand.
+            begin, end = min(begin, take.frames - 1), max(0, end)
+            yield self._line(self._reel(shot), how, begin, end, record, record + length)
+            yield self._speed(shot, (end - begin) / length, begin)
+            yield from self._names(outgoing, shot)
+            record, first, length, how, outgoing = record + length, first + length, 0, "C", None
+        if played := max(0, min(until - record, take.frames - first)):
+            yield self._line(self._reel(shot), how, first, first + played, record, record + played, new=not length)
+            yield from self._names(outgoing, shot)
         if record + played < until:
-            held = until - record - played
             last = take.frames - 1
+            held = until - record - played
             yield self._line(self._reel(shot), "C", last, last + held, record + played, until, new=True)
-            yield f"M2   {self._reel(shot):<8}       000.0                {self._timecode(last)}"
+            yield self._speed(shot, 0, last)
             yield from self._names(None, shot)
         if event.fade_out:
-            yield from self._from(shot, take.first + end, until)
+            yield from self._from(shot, take.first + event.frames - event.fade_out, until)
             yield self._line(_BLACK, f"D    {event.fade_out:03}", 0, event.fade_out, until, until + event.fade_out)
+
+    def _speed(self, shot: TimelineShot, part: float, frame: int) -> str:
+        """The speed of the event before, as a part of the film's; the first of its frames follows."""
+        speed = f"{part * self._rate.nominal:05.1f}"
+        return f"M2   {self._reel(shot):<8}       {speed}                {self._timecode(frame)}"
 
     def _from(self, shot: TimelineShot, frame: int, record: int) -> Iterator[str]:
         """The line of no length that names the outgoing side of a transition."""

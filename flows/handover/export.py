@@ -78,12 +78,13 @@ def write_beside(film: Storyboard, plan: Plan, made: Mapping[str, tuple[Path, In
 
 def sounds_of(film: Storyboard, plan: Plan) -> dict[Path, Media]:
     """The sound files of a film, by their paths; without those that cannot be read."""
-    recordings = (Path(each.source) for take in plan.clips for each in take.recordings)
+    recordings = (Path(each.source) for take in plan.clips for each in take.recordings if each.source)
+    lines = {Path(plan.heard[take.shot].source): take.shot for take in plan.speech if take.shot in plan.heard}
     rate, checks = plan.format.fps.exact, LocalFileChecks()
     found = {}
     for file in dict.fromkeys((*recordings, *(layer.file for layer in sound_of_plan(film, plan).layers))):
         if seconds := checks.seconds(file, "sound"):
-            found[file] = Media(file=file, seconds=seconds, rate=rate)
+            found[file] = Media(file=file, seconds=seconds, rate=rate, name=lines.get(file, ""))
     return found
 
 

@@ -13,11 +13,33 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from storyreel.flows.handover.timeline import LaidFile, Mark, Media, Timeline, TimelineShot, TimelineTake
+from storyreel.flows.handover.timeline import (
+    AS_IT_IS,
+    LaidFile,
+    Level,
+    Mark,
+    Media,
+    Timeline,
+    TimelineShot,
+    TimelineTake,
+)
 
 VERSION = "1.11"
 _FILM = "r1"
 """The id of the film's format."""
+FADE = "Fade To Color"
+_DISSOLVE = "Cross Dissolve"
+_EFFECTS = {
+    _DISSOLVE: "FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265",
+    FADE: "FxPlug:F779C565-486D-4633-8035-0374B4DB8F5C",
+}
+"""Final Cut's own transitions; the colour is black unless it is named. Without one it makes an effect that does nothing
+(projects of Final Cut Pro 10.6 and DaVinci Resolve in public repositories, read 2026-11-29)."""
+_SOURCE_RATES = {
+    Fraction(24000, 1001): "23.98", Fraction(24): "24", Fraction(25): "25", Fraction(30000, 1001): "29.97",
+    Fraction(30): "30", Fraction(48): "48", Fraction(50): "50", Fraction(60000, 1001): "59.94", Fraction(60): "60",
+}  # fmt: skip
+"""The rates that `conform-rate` can name (FCPXML 1.10 DTD, read 2026-11-29)."""
 
 
 def write_fcpxml(timeline: Timeline, url_of: Callable[[Path], str]) -> str:
@@ -37,6 +59,7 @@ class _Writer:
         self._resources = SubElement(self._root, "resources")
         self._formats: dict[tuple[Fraction, tuple[int, int]], str] = {}
         self._assets: dict[Path, str] = {}
+        self._effects: dict[str, str] = {}
         self._ids = 0
 
     def root(self) -> Element:
@@ -53,15 +76,14 @@ class _Writer:
         for shot, following in pairwise((*timeline.shots, None)):
             assert shot
             if not shot.event.start and shot.event.fade_in:
-                self._transition(spine, "Fade", 0, shot.event.fade_in)
+                self._transition(spine, FADE, 0, shot.event.fade_in)
             self._shot(spine, shot)
             event_ = shot.event
             if event_.dissolve_out:
-                self._transition(spine, "Cross Dissolve", event_.end - event_.dissolve_out // 2, event_.dissolve_out)
+                self._transition(spine, _DISSOLVE, event_.end - event_.dissolve_out // 2, event_.dissolve_out)
             elif event_.fade_out or (following and following.event.fade_in):
                 after = following.event.fade_in if following else 0
-                name = "Fade To Color" if following else "Fade"
-                self._transition(spine, name, event_.end - event_.fade_out, event_.fade_out + after)
+                self._transition(spine, FADE, event_.end - event_.fade_out, event_.fade_out + after)
         return self._root
 
     def _shot(self, spine: Element, shot: TimelineShot) -> None:
@@ -94,7 +116,27 @@ class _Writer:
             {"ref": self._asset(take.media, name), **place, "start": self._time(take.first), "tcFormat": "NDF", **kind},
         )  # fmt: skip
         SubElement(clip, "note").text = f"{take.provider} {take.model}, seed {take.seed}, key {take.key}"
+        self._conform(clip, take.media)
+        if not kind:
+            self._level(clip, shot.level)
         return clip
+
+    def _conform(self, clip: Element, media: Media) -> None:
+        """At another frame rate than the film's, a clip still plays as fast as it was made."""
+        if media.rate != self._timeline.rate.exact:
+            names = _SOURCE_RATES.get(media.rate)
+            SubElement(clip, "conform-rate", {"scaleEnabled": "0"} | ({"srcFrameRate": names} if names else {}))
+
+    def _level(self, clip: Element, level: Level) -> None:
+        if level == AS_IT_IS:
+            return
+        volume = SubElement(clip, "adjust-volume", amount=f"{level.gain:g}dB")
+        fades = {"fadeIn": level.fade_in, "fadeOut": level.fade_out}
+        if any(fades.values()):
+            amount = SubElement(volume, "param", name="amount")
+            for name, frames in fades.items():
+                if frames:
+                    SubElement(amount, name, type="linear", duration=self._time(frames))
 
     def _held(self, spine: Element, shot: TimelineShot) -> None:
         """The last frame of a take, for as long as it lacks frames."""
@@ -105,6 +147,7 @@ class _Writer:
             spine, "asset-clip", ref=self._asset(shot.take.media, shot.slate), name=f"{shot.slate} (held)",
             offset=self._film_time(shot.event.start + shot.played), start="0s", duration=length, srcEnable="video",
         )  # fmt: skip
+        self._conform(clip, shot.take.media)
         times = SubElement(clip, "timeMap")
         for time in ("0s", length):
             SubElement(times, "timept", time=time, value=last, interp="linear")
@@ -116,8 +159,7 @@ class _Writer:
             clip, "asset-clip", ref=self._asset(laid.media, laid.name), lane=str(lane), name=laid.name,
             offset=self._time(at), start=self._time(laid.from_), duration=self._time(laid.end - laid.start),
         )  # fmt: skip
-        if laid.gain:
-            SubElement(connected, "adjust-volume", amount=f"{laid.gain:g}dB")
+        self._level(connected, laid.level)
 
     def _mark(self, clip: Element, shot: TimelineShot, mark: Mark) -> None:
         at = shot.take.first + mark.start - shot.event.start
@@ -128,8 +170,13 @@ class _Writer:
         else:
             SubElement(clip, "marker", place)
 
-    def _transition(self, spine: Element, name: str, start: int, frames: int) -> None:
-        SubElement(spine, "transition", name=name, offset=self._film_time(start), duration=self._time(frames))
+    def _transition(self, spine: Element, effect: str, start: int, frames: int) -> None:
+        if effect not in self._effects:
+            self._effects[effect] = self._id()
+            SubElement(self._resources, "effect", id=self._effects[effect], name=effect, uid=_EFFECTS[effect])
+        place = {"offset": self._film_time(start), "duration": self._time(frames)}
+        over = SubElement(spine, "transition", {"name": effect, **place})
+        SubElement(over, "filter-video", ref=self._effects[effect], name=effect)
 
     def _asset(self, media: Media, name: str) -> str:
         """The id of a file."""

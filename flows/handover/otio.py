@@ -9,7 +9,7 @@ from pathlib import Path
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
-from storyreel.flows.handover.timeline import LaidFile, Mark, Media, Timeline, TimelineShot, TimelineTake
+from storyreel.flows.handover.timeline import LaidFile, Level, Mark, Media, Timeline, TimelineShot, TimelineTake
 
 OWN = "storyreel"
 """The key of this program in OTIO's metadata."""
@@ -116,7 +116,10 @@ def _items(timeline: Timeline, url_of: UrlOf, rate: float, *, is_sound: bool) ->
         if is_sound and not (shot.is_heard and shot.take.media and shot.take.media.has_sound):
             yield otio.schema.Gap(duration=RationalTime(shot.event.frames, rate))
         else:
-            yield _clip(shot, timeline, url_of, rate)
+            clip = _clip(shot, timeline, url_of, rate)
+            if is_sound:
+                clip.metadata[OWN].update(_level(shot.level))
+            yield clip
             if shot.held:
                 yield _held(shot, url_of, rate)
         if is_sound:
@@ -174,10 +177,15 @@ def _laid(number: int, lane: Sequence[LaidFile], url_of: UrlOf, rate: float) -> 
             track.append(otio.schema.Gap(duration=RationalTime(laid.start - end, rate)))
         reference = otio.schema.ExternalReference(url_of(laid.media.file), _available(laid.media))
         clip = otio.schema.Clip(laid.name, reference, _range(laid.from_, laid.end - laid.start, rate))
-        clip.metadata[OWN] = {"gain_db": laid.gain}
+        clip.metadata[OWN] = _level(laid.level)
         track.append(clip)
         end = laid.end
     return track
+
+
+def _level(level: Level) -> dict[str, float]:
+    """The facts of a level: dB, and frames."""
+    return {"gain_db": level.gain, "fade_in": level.fade_in, "fade_out": level.fade_out}
 
 
 def _transition(name: str, before: int, after: int, rate: float) -> otio.schema.Transition:

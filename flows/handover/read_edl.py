@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from storyreel.flows.handover.cut_file import text_of
@@ -20,6 +21,8 @@ _EVENT = re.compile(
 _DROPS = re.compile(r"^FCM:\s*DROP|\d\d[:;]\d\d[:;]\d\d;\d\d", re.MULTILINE | re.IGNORECASE)
 """A list, or one of its times, that leaves out numbers of frames."""
 _SPEED = re.compile(r"M2\s+\S+\s+(?P<speed>-?[0-9.]+)\s+\S+")
+_SAME_SPEED = 0.1
+"""Frames a second: some programs write the speed of every clip."""
 _PICTURE = frozenset({"V", "B", "AA/V", "A/V", "V1", "VA1"})
 _BLACK = "BL"
 
@@ -81,13 +84,14 @@ class _Reader:
     """Turns the lines of a list into shots; it knows the take of each reel once it was named."""
 
     def __init__(self, rate: FrameRate, names: TakeNames) -> None:
-        self._builder, self._names = CutBuilder(rate), names
+        self._rate, self._names, self._builder = rate, names, CutBuilder(rate)
         self._of_reel: dict[str, Named] = {}
         self._fade_out, self._from_black = 0, False
 
     def cut(self, lines: list[_Line]) -> EditedCut:
         position = lines[0].start
-        for line in lines:
+        for line, following in pairwise((*lines, None)):
+            assert line
             if line.start != position:
                 self._builder.foreign(line.reel, "does not begin where the shot before ends")
             position = line.until
@@ -96,7 +100,7 @@ class _Reader:
             elif line.reel == _BLACK:
                 self._black(line)
             elif line.first != line.end or line.start != line.until:
-                self._shot(line)
+                self._shot(line, following)
         self._builder.transition("fade", self._fade_out, 0)
         return self._builder.cut()
 
@@ -111,19 +115,23 @@ class _Reader:
         self._builder.longer(line.length)
         self._fade_out = line.length
 
-    def _shot(self, line: _Line) -> None:
-        named = self._names.find(*line.names, line.reel) or self._of_reel.get(line.reel)
+    def _shot(self, line: _Line, following: _Line | None) -> None:
+        named = self._named(line)
         if named is None:
             self._builder.foreign(next(iter(line.names), line.reel), "is no take of the film")
             return
-        self._of_reel[line.reel] = named
-        frames = line.until - line.start
-        if line.speed == 0:
+        frames, first = line.until - line.start, line.first
+        if line.speed == 0 and line.how == "C":
             self._builder.held(named.slate, frames)
             return
-        if line.speed is not None:
-            self._builder.foreign(named.slate, "has another speed")
-            return
+        if line.speed is not None and abs(line.speed - self._rate.nominal) > _SAME_SPEED:
+            goes_on = following and following.how == "C" and self._named(following) == named
+            if not (following and goes_on and line.how == "D" and frames == line.length):
+                self._builder.foreign(named.slate, "has another speed")
+                return
+            # It is slower because the take lacks frames for the transition: the last ones, or the first.
+            ends_within = following.speed == 0 and (self._from_black or line.first)
+            first = line.first if ends_within else line.end - frames
         before = 0
         if line.how == "D" and not self._from_black:
             before = line.length // 2
@@ -132,7 +140,12 @@ class _Reader:
         elif line.how == "D" or self._fade_out:
             self._builder.transition("fade", self._fade_out, line.length if line.how == "D" else 0)
         self._fade_out, self._from_black = 0, False
-        self._builder.shot(named.slate, named.take, line.first + before, frames - before)
+        self._builder.shot(named.slate, named.take, first + before, frames - before)
+
+    def _named(self, line: _Line) -> Named | None:
+        if named := self._names.find(*line.names, line.reel):
+            self._of_reel[line.reel] = named
+        return named or self._of_reel.get(line.reel)
 
 
 def _frame(timecode: str, rate: FrameRate) -> int:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from storyreel.flows.handover.cut_file import text_of
-from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
+from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported, TransitionKind, is_fade
 from storyreel.flows.handover.names import TakeNames
 from storyreel.specs.timing import FrameRate
 
@@ -56,11 +56,9 @@ class _Reader:
             if item.tag == "transition":
                 begin, length = self._time(item, "offset"), self._time(item, "duration")
                 at = begin if position is None else position
-                kind = "fade" if item.get("name", "").startswith("Fade") else "dissolve"
+                kind: TransitionKind = "fade" if is_fade(item.get("name", "")) else "dissolve"
                 before = self._frames(at - begin, item)
-                self._builder.transition(
-                    "fade" if kind == "fade" else "dissolve", before, self._frames(length, item) - before
-                )
+                self._builder.transition(kind, before, self._frames(length, item) - before)
                 continue
             shown = item[0] if item.tag == "audition" and len(item) else item
             offset = self._time(item if item.get("offset") else shown, "offset") if position is None else position

@@ -10,9 +10,9 @@ from typing import Any
 import opentimelineio as otio
 
 from storyreel.flows.handover.cut_file import text_of
-from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported
+from storyreel.flows.handover.edited import CutBuilder, EditedCut, NotImported, is_fade
 from storyreel.flows.handover.names import Named, TakeNames
-from storyreel.flows.handover.otio import FADE, HELD, OWN
+from storyreel.flows.handover.otio import HELD, OWN
 from storyreel.specs.timing import FrameRate
 
 
@@ -55,7 +55,7 @@ def _not_finite(name: str) -> None:
 def _add(item: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> None:
     if isinstance(item, otio.schema.Transition):
         before, after = (_frames(each, rate, builder, item.name) for each in (item.in_offset, item.out_offset))
-        builder.transition("fade" if item.name == FADE else "dissolve", before, after)
+        builder.transition("fade" if is_fade(item.name) else "dissolve", before, after)
     elif isinstance(item, otio.schema.Clip):
         _add_clip(item, builder, rate, names)
     elif _frames(item.duration(), rate, builder, item.name):

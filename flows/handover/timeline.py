@@ -9,12 +9,13 @@ from typing import Literal
 
 from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
-from storyreel.specs.cut import Event
+from storyreel.specs.cut import EditPoints, Event
 from storyreel.specs.derived.words import placed_words
 from storyreel.specs.frozen import Frozen, Trusted
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.recording import LaidSound
+from storyreel.tasks.join.sound.layers import FilmSound
 
 MarkKind = Literal["scene", "finding", "title", "subtitle"]
 
@@ -31,6 +32,26 @@ class Media(Frozen):
     has_sound: bool = True
     findings: tuple[str, ...] = ()
     """The findings of the inspection, a sentence each."""
+    name: str = ""
+    """The slate of the line that is spoken; empty for files with a name of their own."""
+
+    @property
+    def title(self) -> str:
+        """What the file is called in a timeline."""
+        return self.name or self.file.name
+
+
+class Level(Frozen):
+    """How loud something is heard, and how it comes and goes."""
+
+    gain: float = 0.0
+    """dB."""
+    fade_in: int = 0
+    fade_out: int = 0
+    """Frames of the film, within those that are heard."""
+
+
+AS_IT_IS = Level()
 
 
 class TimelineTake(Trusted):
@@ -67,6 +88,8 @@ class TimelineShot(Trusted):
     """The number of the take in the cut."""
     is_heard: bool
     """Whether the sound of the take is in the film."""
+    level: Level = AS_IT_IS
+    """That of its sound, whether it is heard or recordings are in its place."""
     is_card: bool = False
     """Whether it is drawn from its words alone."""
 
@@ -105,8 +128,7 @@ class LaidFile(Trusted):
     end: int
     from_: int = 0
     """The frame of the file with which it begins."""
-    gain: float
-    """dB."""
+    level: Level
 
 
 class Timeline(Trusted):
@@ -131,7 +153,7 @@ class Timeline(Trusted):
         """The sound files by the tracks that they need: those of one level share a track where they do not overlap."""
         lanes: list[list[LaidFile]] = []
         for laid in self.sounds:
-            free = (lane for lane in lanes if lane[-1].end <= laid.start and lane[-1].gain == laid.gain)
+            free = (lane for lane in lanes if lane[-1].end <= laid.start and lane[-1].level.gain == laid.level.gain)
             if (lane := next(free, None)) is None:
                 lanes.append(lane := [])
             lane.append(laid)
@@ -151,7 +173,8 @@ def timeline_of(
     The take in the cut is the circled one; where the best is chosen only when all are made, the last that is.
     """
     by_shot = takes_by_shot(plan.clips)
-    rate = plan.format.fps
+    rate, sound = plan.format.fps, sound_of_plan(film, plan)
+    levels = _levels(plan, sound)
     written = {shot.shot: shot for shot in film.all_shots}
     shots: list[TimelineShot] = []
     laid: list[LaidFile] = []
@@ -169,59 +192,93 @@ def timeline_of(
                 circled=chosen.take,
                 is_heard=chosen.keep_sound and not chosen.laid_with(chosen.chosen),
                 is_card=written[event.shot].is_card,
+                level=levels[event.shot],
             )
         )
-        laid += _recordings(chosen, event, sounds, rate)
+        edit = _edit(chosen, takes.get(chosen.key), rate)
+        laid += _recordings(chosen, edit, event, levels[event.shot], sounds, rate)
     return Timeline(
         title=plan.name,
         rate=rate,
         size=plan.format.size,
         start=start,
         shots=tuple(shots),
-        sounds=(*laid, *_layers(film, plan, sounds)),
+        sounds=(*laid, *_layers(sound, rate, sounds)),
         marks=(*_scenes(film, plan), *_titles(film, plan), *_findings(shots)),
     )
 
 
 def _take(take: PlannedTake, event: Event, media: Media | None, rate: FrameRate) -> TimelineTake:
-    edit, request = take.edit, take.request
-    frames = edit.first + event.with_handles
-    if media:
-        frames = max(1, rate.nearest_frames(media.seconds))
-        edit = edit.within(frames)
+    edit, request = _edit(take, media, rate), take.request
+    frames = _frames(media, rate) if media else edit.first + event.with_handles
     return TimelineTake(
         number=take.take, key=take.key, provider=request.provider, model=request.model, seed=request.seed,
         prompt=request.prompt, media=media, first=edit.first + event.head - edit.hold_head, frames=frames,
     )  # fmt: skip
 
 
-def _recordings(take: PlannedTake, event: Event, sounds: Mapping[Path, Media], rate: FrameRate) -> Iterator[LaidFile]:
+def _edit(take: PlannedTake, media: Media | None, rate: FrameRate) -> EditPoints:
+    """The frames of a take that the cut uses, as far as it has them."""
+    return take.edit.within(_frames(media, rate)) if media else take.edit
+
+
+def _frames(media: Media, rate: FrameRate) -> int:
+    return max(1, rate.nearest_frames(media.seconds))
+
+
+def _levels(plan: Plan, sound: FilmSound) -> dict[str, Level]:
+    """The levels of the shots' own sound, by slate. A fade that lies in a handle is none in the cut."""
+    mixes = sound.mixes or [None] * len(plan.cut.events)
+    return {
+        event.shot: Level(
+            gain=mix.gain, fade_in=max(0, mix.fade_in - event.head), fade_out=max(0, mix.fade_out - event.tail)
+        ) if mix else AS_IT_IS
+        for event, mix in zip(plan.cut.events, mixes, strict=True)
+    }  # fmt: skip
+
+
+def _recordings(
+    take: PlannedTake, edit: EditPoints, event: Event, level: Level, sounds: Mapping[Path, Media], rate: FrameRate
+) -> Iterator[LaidFile]:
     """The recordings that are heard in the place of a take's own sound, one after another."""
-    laid = LaidSound.of(take.laid_with(take.chosen), take.request)
+    laid = LaidSound.of(take.laid_with(take.chosen), take.request, take.sound_begins)
     if laid is None:
         return
-    start = event.start - event.head + laid.start(take.edit)
+    start = event.start - event.head + laid.start(edit)
     for file in laid.files:
         if media := sounds.get(file):
             end = start + rate.nearest_frames(media.seconds)
-            if max(start, event.start) < min(end, event.end):
+            begin, until = max(start, event.start), min(end, event.end)
+            if begin < until:
                 yield LaidFile(
-                    name=f"{event.shot}: {file.name}", media=media, start=max(start, event.start),
-                    end=min(end, event.end), from_=max(0, event.start - start), gain=0.0,
+                    name=media.name or f"{event.shot}: {file.name}", media=media, start=begin, end=until,
+                    from_=begin - start, level=_part(level, event.start, event.end, begin, until),
                 )  # fmt: skip
             start = end
 
 
-def _layers(film: Storyboard, plan: Plan, sounds: Mapping[Path, Media]) -> Iterator[LaidFile]:
+def _part(level: Level, start: int, end: int, begin: int, until: int) -> Level:
+    """The level of the frames `[begin, until)` of something that is heard from `start` to `end`."""
+    return Level(
+        gain=level.gain,
+        fade_in=max(0, min(start + level.fade_in, until) - begin),
+        fade_out=max(0, until - max(end - level.fade_out, begin)),
+    )
+
+
+def _layers(sound: FilmSound, rate: FrameRate, sounds: Mapping[Path, Media]) -> Iterator[LaidFile]:
     """Music, ambience and narration, each repetition of a file that is too short by itself."""
-    for layer in sound_of_plan(film, plan).layers:
+    for layer in sound.layers:
         if (media := sounds.get(layer.file)) is None:
             continue
-        each = max(1, plan.cut.rate.nearest_frames(media.seconds) - layer.skipped)
-        for begin in range(layer.start, layer.end if layer.loop else min(layer.end, layer.start + 1), each):
+        level = Level(gain=layer.gain, fade_in=layer.fade_in, fade_out=layer.fade_out)
+        each = max(1, _frames(media, rate) - layer.skipped)
+        last = layer.end if layer.loop else min(layer.end, layer.start + each)
+        for begin in range(layer.start, last, each):
+            end = min(last, begin + each)
             yield LaidFile(
-                name=layer.file.name, media=media, start=begin, end=min(layer.end, begin + each), from_=layer.skipped,
-                gain=layer.gain,
+                name=media.title, media=media, start=begin, end=end, from_=layer.skipped,
+                level=_part(level, layer.start, last, begin, end),
             )  # fmt: skip
 
 
