@@ -158,6 +158,11 @@ def parse_vars(sets: list[str] | None) -> dict[str, str]:
     return found
 
 
+def as_typed(sets: list[str] | None, *, draft: bool = False) -> list[str]:
+    """The words of a command line that ask for these variables, and for the draft."""
+    return [word for given in sets or () for word in ("--set", given)] + (["--draft"] if draft else [])
+
+
 def typed_again(option: str, value: str, without: Collection[str] = ()) -> str:
     """The command line of this process with `option` given once, as `value`; words in `without` are left out."""
     kept: list[str] = []

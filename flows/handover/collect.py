@@ -13,16 +13,17 @@ from storyreel.tasks.storage.files import replacing
 
 def collected(timeline: Timeline, folder: Path) -> Timeline:
     """The timeline with copies of its media in a folder. A copy that is there and is the same stays. Raises OSError."""
-    names: dict[Path, Path] = {}
+    names: dict[tuple[Path, str], Path] = {}
 
     def copied(media: Media, name: str) -> Media:
-        if media.file not in names:
-            names[media.file] = into = _free(folder / f"{_safe(name)}{media.file.suffix}", set(names.values()))
+        # A file that is of several takes is there for each: by their names they are known when they come back.
+        if (media.file, name) not in names:
+            names[media.file, name] = into = _free(folder / f"{_safe(name)}{media.file.suffix}", set(names.values()))
             if not (into.exists() and cmp(media.file, into, shallow=False)):
                 folder.mkdir(parents=True, exist_ok=True)
                 with replacing(into) as fresh:
                     shutil.copyfile(media.file, fresh)
-        return media.model_copy(update={"file": names[media.file]})
+        return media.model_copy(update={"file": names[media.file, name]})
 
     shots = tuple(
         shot.model_copy(
@@ -48,4 +49,6 @@ def _safe(name: str) -> str:
 
 def _free(file: Path, taken: set[Path]) -> Path:
     numbered = (file.with_stem(f"{file.stem}-{number}") for number in range(2, len(taken) + 3))
-    return next(each for each in (file, *numbered) if each not in taken)
+    # On the file systems of macOS and Windows names that differ in case alone are one.
+    names = {each.name.casefold() for each in taken}
+    return next(each for each in (file, *numbered) if each.name.casefold() not in names)

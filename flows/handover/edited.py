@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from fractions import Fraction
+from math import isfinite
 from typing import Literal
 
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Trusted
+from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.timing import FrameRate
 
 TransitionKind = Literal["cut", "dissolve", "fade"]
@@ -53,6 +57,10 @@ class EditedCut(Trusted):
     shots: tuple[EditedShot, ...]
     transitions: tuple[EditedTransition | None, ...]
     """Before the first shot, between all, and behind the last: one more than shots. None for a cut."""
+    title: str = ""
+    """What the timeline is called."""
+    notes: tuple[str, ...] = ()
+    """What was read otherwise than it is written."""
 
 
 class CutBuilder:
@@ -62,7 +70,36 @@ class CutBuilder:
         self._rate = rate
         self._shots: list[EditedShot] = []
         self._transitions: list[EditedTransition | None] = [None]
+        self._rounded: dict[str, None] = {}
+        self._not_read: dict[str, None] = {}
+        self._other_rate = ""
+        self.title = ""
         self.problems: list[str] = []
+
+    def is_counted_as(self, rate: float | Fraction) -> bool:
+        """Whether frames of this rate are those of the film: its own, or what its timecode counts, 24 for 23.976."""
+        if round(rate) != self._rate.nominal:
+            return False
+        if abs(float(rate) - float(self._rate.exact)) > _ROUNDED_RATE:
+            self._other_rate = f"{float(rate):g}"
+        return True
+
+    def frames(self, given: float | Fraction, name: str) -> int:
+        """A time in frames of the film. One that is nearly that of a frame was rounded by a program, and is noted."""
+        if not isfinite(given):
+            self.foreign(name, "has a time that is no number")
+            return 0
+        time = float(given)
+        frames = round(time)
+        if abs(time - frames) > _NEAR:
+            self.foreign(name, f"has a time between two frames of the film: {time:.2f}")
+        elif abs(time - frames) > _EXACT:
+            self._rounded[name] = None
+        return frames
+
+    def not_read(self, what: str) -> None:
+        """Something that is in the timeline and is left out."""
+        self._not_read[what] = None
 
     def shot(self, slate: str, take: int | None, first: int, frames: int) -> None:
         """One more shot. Frames that go on where the shot before ends belong to that."""
@@ -107,9 +144,25 @@ class CutBuilder:
             listed = "; ".join(self.problems[:_MOST])
             more = f"; and {len(self.problems) - _MOST} more" if len(self.problems) > _MOST else ""
             raise NotImported(f"the timeline says what a storyboard cannot: {listed}{more}")
-        return EditedCut(rate=self._rate, shots=tuple(self._shots), transitions=tuple(self._transitions))
+        return EditedCut(
+            rate=self._rate, shots=tuple(self._shots), transitions=tuple(self._transitions), title=self.title,
+            notes=tuple(self._notes()),
+        )  # fmt: skip
+
+    def _notes(self) -> Iterator[str]:
+        if self._other_rate:
+            rates = f"{self._other_rate} frames a second, the film has {self._rate}"
+            yield f"the timeline counts {rates}: each of its frames was taken as one of the film"
+        if self._rounded:
+            yield f"times that lie beside a frame were taken as that of the nearest one: {abridged(self._rounded)}"
+        if self._not_read:
+            yield f"this of the timeline is not read: {abridged(self._not_read)}"
 
 
+_EXACT, _NEAR = 0.01, 0.25
+"""Frames: as far as floating point goes; and as far as it is certain which frame is meant."""
+_ROUNDED_RATE = 0.01
+"""Frames a second: 23.98 is how programs write 23.976."""
 _LONGEST = 999_999
 """Frames of the longest shot (`specs.timing.Duration`)."""
 _MOST = 10

@@ -47,6 +47,12 @@ def file_name(form: Form) -> str:
     return f"sequence.{_ENDINGS.get(form, form)}"
 
 
+def form_of(file: Path) -> Form:
+    """The form that a file's name ends with; `otio` for other names."""
+    ending = file.suffix.lower().removeprefix(".")
+    return next((form for form in FORMS if ending in (form, _ENDINGS.get(form))), "otio")
+
+
 async def film_timeline(planner: Planner, start: Duration | None = None) -> Timeline:
     """The timeline of a film as it is planned now, with the files of the takes that are made; paid ones are inspected.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
 from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -26,26 +26,46 @@ class TakeNames:
 
     def __init__(self, timeline: Timeline) -> None:
         self._takes = {shot.slate: {take.number for take in shot.takes} for shot in timeline.shots}
-        self._files: Mapping[str, Named] = {
-            take.media.file.name: Named(shot.slate, take.number)
-            for shot in timeline.shots
-            for take in shot.takes
-            if take.media
-        }
+        self._slates = {_composed(slate): slate for slate in self._takes}
+        self._files: dict[str, list[Named]] = {}
+        for shot in timeline.shots:
+            for take in shot.takes:
+                if take.media:
+                    named = self._files.setdefault(_composed(take.media.file.name), [])
+                    named.append(Named(shot.slate, take.number))
 
     def find(self, *names: str) -> Named | None:
-        """The take that one of these names or addresses is of; None if it is none of the film."""
+        """The take that one of these names or addresses is of; None if it is none of the film.
+
+        Of a file that is of several takes, as those of equal shots are, another name says which it is.
+        """
         for name in names:
-            plain = PurePosixPath(unquote(urlsplit(name).path) if "/" in name else name).name
-            if found := self._files.get(plain):
+            if of_file := self._files.get(_plain(name)):
+                written = {self._written(each) for each in names}
+                return next((one for one in of_file if {one, Named(one.slate, None)} & written), of_file[0])
+            if found := self._written(name):
                 return found
-            for written in (name, plain):
-                if (match := _NAME.fullmatch(written)) and match["slate"] in self._takes:
-                    return self.take(match["slate"], int(match["take"]))
-                if written in self._takes:
-                    return Named(written, None)
+        return None
+
+    def _written(self, name: str) -> Named | None:
+        """The take that a name, or the last part of an address, says."""
+        for written in (_composed(name), _plain(name)):
+            if (match := _NAME.fullmatch(written)) and (slate := self._slates.get(match["slate"])):
+                return self.take(slate, int(match["take"]))
+            if slate := self._slates.get(written):
+                return Named(slate, None)
         return None
 
     def take(self, slate: str, number: int) -> Named | None:
         """This take of a shot; None if the film has none of that number."""
         return Named(slate, number) if number in self._takes[slate] else None
+
+
+def _plain(name: str) -> str:
+    """A name, or that of the file of an address."""
+    return _composed(PurePosixPath(unquote(urlsplit(name).path) if "/" in name else name).name)
+
+
+def _composed(name: str) -> str:
+    """A name with each accent on its letter; macOS has them apart."""
+    return unicodedata.normalize("NFC", name)

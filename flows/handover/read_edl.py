@@ -23,7 +23,9 @@ _DROPS = re.compile(r"^FCM:\s*DROP|\d\d[:;]\d\d[:;]\d\d;\d\d", re.MULTILINE | re
 _SPEED = re.compile(r"M2\s+\S+\s+(?P<speed>-?[0-9.]+)\s+\S+")
 _SAME_SPEED = 0.1
 """Frames a second: some programs write the speed of every clip."""
-_PICTURE = frozenset({"V", "B", "AA/V", "A/V", "V1", "VA1"})
+_PICTURE = re.compile(r"B|(?:A+\d*/)?V(?P<track>\d*)(?:/?A\d*)*")
+"""The channels with picture: `V`, `V2`, `AA/V`, `VA1`, `B` for both."""
+_TITLE = re.compile(r"^TITLE:[ \t]*(.*?)\s*$", re.MULTILINE)
 _BLACK = "BL"
 
 
@@ -31,6 +33,8 @@ class _Line(Trusted):
     """An event's line, with the comments behind it. Times are frames."""
 
     reel: str
+    track: str
+    """The number of its track of picture; empty if the list does not say."""
     how: str
     length: int
     first: int
@@ -51,22 +55,29 @@ def read_edl(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
     if _DROPS.search(text):
         raise NotImported(f"{file} counts drop frames", hint="export it with non-drop timecode")
     lines = list(_lines(text, rate))
+    if above := sorted({line.track for line in lines} - {"", "1"}):
+        raise NotImported(
+            f"{file} has picture on V{', V'.join(above)} too, and a storyboard has one track of it",
+            hint="move all clips of picture onto one track",
+        )
     if not lines:
         raise NotImported(f"{file} has no events of picture", hint="is it an EDL of CMX 3600?")
-    return _Reader(rate, names).cut(lines)
+    title = _TITLE.search(text)
+    return _Reader(rate, names).cut(lines, title[1] if title else "")
 
 
 def _lines(text: str, rate: FrameRate) -> Iterator[_Line]:
     found: list[_Line] = []
     for written in text.splitlines():
         if match := _EVENT.fullmatch(written.strip()):
-            if match["channel"].upper() not in _PICTURE:
+            if (channel := _PICTURE.fullmatch(match["channel"].upper())) is None:
                 continue
             times = [_frame(timecode, rate) for timecode in match.groups()[-4:]]
             found.append(
                 _Line(
-                    reel=match["reel"], how=match["how"], length=int(match["length"] or 0), first=times[0],
-                    end=times[1], start=times[2], until=times[3], names=(),
+                    reel=match["reel"], track=channel["track"] or "", how=match["how"],
+                    length=int(match["length"] or 0), first=times[0], end=times[1], start=times[2], until=times[3],
+                    names=(),
                 )
             )  # fmt: skip
         elif found and (speed := _SPEED.fullmatch(written.strip())):
@@ -88,7 +99,8 @@ class _Reader:
         self._of_reel: dict[str, Named] = {}
         self._fade_out, self._from_black = 0, False
 
-    def cut(self, lines: list[_Line]) -> EditedCut:
+    def cut(self, lines: list[_Line], title: str) -> EditedCut:
+        self._builder.title = title
         position = lines[0].start
         for line, following in pairwise((*lines, None)):
             assert line

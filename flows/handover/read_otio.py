@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,27 @@ def read_otio(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
         raise NotImported(f"{file} cannot be read as OpenTimelineIO: {error}") from error
     if not isinstance(found, otio.schema.Timeline):
         raise NotImported(f"{file} holds no timeline")
-    tracks = [track for track in found.video_tracks() if list(track.find_clips())]
-    if len(tracks) != 1:
-        raise NotImported(f"{file} has {len(tracks)} tracks of picture with clips, and a storyboard has one cut")
     builder = CutBuilder(rate)
-    for item in tracks[0]:
+    builder.title = found.name
+    picture = _picture(file, found)  # its items are gone with it
+    for item in picture:
         _add(item, builder, rate, names)
     return builder.cut()
+
+
+def _picture(file: Path, timeline: Any) -> Any:
+    """The track of what is seen; clips that lie on several tracks, none over a transition, are brought onto one."""
+    tracks = [track for track in timeline.video_tracks() if track.enabled and list(track.find_clips())]
+    if not tracks:
+        raise NotImported(f"{file} has no track of picture with clips")
+    if len(tracks) == 1:
+        return tracks[0]
+    if any(isinstance(item, otio.schema.Transition) for track in tracks for item in track):
+        raise NotImported(
+            f"{file} has {len(tracks)} tracks of picture, and transitions on them; a storyboard has one cut",
+            hint="move all clips of picture onto one track",
+        )
+    return otio.algorithms.flatten_stack(tracks)
 
 
 def _check(file: Path, text: str) -> None:
@@ -59,7 +73,8 @@ def _add(item: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames) -> N
     elif isinstance(item, otio.schema.Clip):
         _add_clip(item, builder, rate, names)
     elif _frames(item.duration(), rate, builder, item.name):
-        what = "is empty; the language has no black" if isinstance(item, otio.schema.Gap) else "is a nested sequence"
+        is_gap = isinstance(item, otio.schema.Gap)
+        what = "is empty; the language has no black" if is_gap else "is a nested sequence; break it apart"
         builder.foreign(item.name or type(item).__name__, what)
 
 
@@ -69,8 +84,13 @@ def _add_clip(clip: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames)
     if named is None:
         builder.foreign(clip.name, "is no take of the film")
         return
-    span = clip.trimmed_range()
+    if not clip.enabled:
+        builder.foreign(clip.name, "is switched off; take it out")
+        return
+    span, media = clip.trimmed_range(), getattr(clip.media_reference, "available_range", None)
     start, frames = (_frames(each, rate, builder, clip.name) for each in (span.start_time, span.duration))
+    if media and media.start_time.value:  # the file has a timecode of its own
+        start -= _frames(media.start_time, rate, builder, clip.name)
     if own.get(HELD):
         builder.held(named.slate, frames)
         return
@@ -98,10 +118,5 @@ def _own(item: Any) -> Any:
 
 def _frames(time: Any, rate: FrameRate, builder: CutBuilder, name: str) -> int:
     """A time in frames of the film."""
-    frames: float = time.rescaled_to(float(rate.exact)).value
-    if not math.isfinite(frames):
-        builder.foreign(name, "has a time that is no number")
-        return 0
-    if abs(frames - round(frames)) > 0.01:
-        builder.foreign(name, f"has a time between two frames of the film: {time.value:g} at {time.rate:g} fps")
-    return round(frames)
+    is_counted = isfinite(time.rate) and builder.is_counted_as(time.rate)
+    return builder.frames(time.value if is_counted else time.rescaled_to(float(rate.exact)).value, name)

@@ -12,7 +12,9 @@ from storyreel.flows.handover.edited import EditedCut, NotImported
 from storyreel.flows.handover.export import Form, film_timeline, write_timeline
 from storyreel.flows.handover.names import TakeNames
 from storyreel.flows.handover.timeline import Timeline
+from storyreel.flows.planning.model import named
 from storyreel.flows.planning.planner import Planner
+from storyreel.specs.frozen import Trusted
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.recutting import of_cut, recut
@@ -24,22 +26,34 @@ _MOST_ROUNDS = 4
 """A transition that was a default of the first shot, or becomes one, is only known once the shots are reordered."""
 
 
-async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[str, str]) -> str:
+class TakenOver(Trusted):
+    """A storyboard with another cut."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    """What was read otherwise than the timeline says it."""
+
+
+async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[str, str]) -> TakenOver:
     """The text of the planner's storyboard with the cut of a file; as it was if it says that already.
 
-    Raises NotImported for a cut that the storyboard cannot say, or with which something would be bought again, and
-    StoryboardError.
+    A timeline of the film's draft is compared with the draft. Raises NotImported for a cut that the storyboard cannot
+    say, or with which something would be bought again, and StoryboardError.
     """
     form = form_of(cut)
     timeline = await film_timeline(planner)
-    names = TakeNames(timeline)
-    after = _reader(form)(cut, timeline.rate, names)
-    now, new_text = planner, text
+    after = _reader(form)(cut, timeline.rate, TakeNames(timeline))
+    if not planner.draft and _is_of_draft(after, planner):
+        planner = replace(planner, draft=True)
+        timeline = await film_timeline(planner)
+        after = _reader(form)(cut, timeline.rate, TakeNames(timeline))
+    names, now, new_text = TakeNames(timeline), planner, text
     for _ in range(_MOST_ROUNDS):
         change = changes_of(timeline, _as_said(timeline, form, names), after)
         if change is None:
-            _check_purchases(planner, now)
-            return new_text
+            for draft in {planner.draft, False}:
+                _check_purchases(replace(planner, draft=draft), replace(now, draft=draft))
+            return TakenOver(text=new_text, notes=after.notes)
         new_text, film = recut(new_text, now.film, change, set_vars)
         now = replace(now, film=film)
         try:
@@ -47,6 +61,12 @@ async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[s
         except StoryboardError as error:
             raise of_cut(planner.film, error.problems) from error
     raise NotImported(f"{cut} has a cut that the storyboard cannot say", hint="change the storyboard by hand")
+
+
+def _is_of_draft(cut: EditedCut, planner: Planner) -> bool:
+    """Whether a timeline is called as that of the film's draft is; spaces may be others."""
+    title = named(planner.film.title, is_draft=True)
+    return planner.film.draft is not None and cut.title.split() == title.split()
 
 
 def form_of(cut: Path) -> Form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,12 +14,15 @@ from storyreel.flows.commands import options
 from storyreel.flows.errors import RunFailed
 from storyreel.specs.problems.phrases import abridged, counted, reason
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _Form = Literal["otio", "edl", "fcpxml", "fcp7", "aaf"]
 
 
 def export(
     storyboard: options.Film,
-    to: Annotated[_Form, typer.Option("--to", help="The form of the timeline.")] = "otio",
+    to: Annotated[
+        _Form | None, typer.Option("--to", help="The form of the timeline; default: as the file ends, or `otio`.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The file; default: beside the film.")
     ] = None,
@@ -34,28 +38,32 @@ def export(
     as_json: options.AsJson = False,
 ) -> None:
     """Write the cut for an editing program: shots with all their takes, transitions, sound and marks. Buys nothing."""
-    from storyreel.flows.handover.export import file_name, film_timeline, write_timeline
+    from storyreel.flows.handover.export import file_name, film_timeline, form_of, write_timeline
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.production.film_folder import FilmSource, film_folder
     from storyreel.specs.timing import Duration
 
+    for option, given in (("--out", out), ("--collect", collect)):
+        if given and _ADDRESS.match(str(given)):
+            raise typer.BadParameter("a timeline is written to this machine; name a path", param_hint=option)
     if out and collect:
         raise typer.BadParameter("--collect names the folder of the file; give one of the two", param_hint="--out")
+    form = to or (form_of(out) if out else "otio")
     planner = Planner.of(options.request_of(storyboard, None, sets, draft=draft))
     try:
         timeline = asyncio.run(film_timeline(planner, Duration(timecode)))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--timecode") from error
     if collect:
-        into = collect / file_name(to)
+        into = collect / file_name(form)
     else:
         source = FilmSource.of(storyboard, planner.film.title, planner.film.where().file, is_draft=draft)
-        into = out or Path(film_folder(None, source)) / file_name(to)
+        into = out or Path(film_folder(None, source)) / file_name(form)
     try:
-        write_timeline(timeline, to, into, collect=collect is not None)
+        write_timeline(timeline, form, into, collect=collect is not None)
     except OSError as error:
-        raise RunFailed(f"{into} cannot be written: {reason(error)}") from error
-    made: dict[str, Any] = {"file": str(into.absolute()), "form": to, "frames": timeline.frames,
+        raise RunFailed(f"{error.filename2 or error.filename or into} cannot be written: {reason(error)}") from error
+    made: dict[str, Any] = {"file": str(into.absolute()), "form": form, "frames": timeline.frames,
                             "shots": len(timeline.shots), "missing": list(timeline.missing)}  # fmt: skip
     if as_json:
         options.print_json(made)
@@ -63,5 +71,6 @@ def export(
     lines = [f"{into}: {counted(len(timeline.shots), 'shot')}, {timeline.rate.timecode(timeline.frames)}"]
     if timeline.missing:
         lines.append(f"Not made yet: {abridged(timeline.missing)}.")
-        lines.append(f"next: {shlex.join(['storyreel', 'render', str(storyboard)])}")
+        again = ["storyreel", "render", str(storyboard), *options.as_typed(sets, draft=draft)]
+        lines.append(f"next: {shlex.join(again)}")
     options.output().print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -27,6 +27,7 @@ def import_(
     storyboard: options.File,
     yes: Annotated[bool, typer.Option("--yes", help="Change the storyboard without asking.")] = False,
     sets: options.Set = None,
+    draft: Annotated[bool, typer.Option("--draft", help="The cut is that of the film's draft.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Take over an editing program's cut: order, parts of takes, transitions, takes. Shows the change and asks."""
@@ -34,23 +35,27 @@ def import_(
     from storyreel.flows.planning.planner import Planner
 
     set_vars = options.parse_vars(sets)
-    planner = Planner.of(options.request_of(storyboard, None, sets))
+    planner = Planner.of(options.request_of(storyboard, None, sets, draft=draft))
     before = read_bytes(storyboard)
     mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
     text = before.removeprefix(mark).decode()
-    after = asyncio.run(taken_over(planner, text, cut, set_vars))
+    taken = asyncio.run(taken_over(planner, text, cut, set_vars))
+    after = taken.text
     lines = list(
         difflib.unified_diff(text.splitlines(), after.splitlines(), str(storyboard), str(storyboard), lineterm="", n=1)
     )
     if not as_json:
+        options.print_notes(taken.notes)
         _show(lines, storyboard)
     is_written = bool(lines) and (yes or (not as_json and _agrees(storyboard)))
     if is_written:
         overwrite(storyboard, before, mark + after.encode())
     if as_json:
-        options.print_json({"storyboard": str(storyboard), "changes": lines, "written": is_written})
+        options.print_json(
+            {"storyboard": str(storyboard), "changes": lines, "written": is_written, "notes": list(taken.notes)}
+        )
     elif is_written:
-        again = shlex.join(["storyreel", "render", str(storyboard)])
+        again = shlex.join(["storyreel", "render", str(storyboard), *options.as_typed(sets, draft=planner.draft)])
         options.output().print(f"Written to {storyboard}; nothing is bought again.\nnext: {again}", soft_wrap=True)
 
 

@@ -49,7 +49,9 @@ def as_edited(timeline: Timeline) -> EditedCut:
                 EditedShot(slate=shot.slate, take=shot.circled, first=shot.take.first, frames=shot.event.frames)
             )
         before = shot
-    return EditedCut(rate=timeline.rate, shots=tuple(shots), transitions=tuple(transitions))
+    return EditedCut(
+        rate=timeline.rate, shots=tuple(shots), transitions=tuple(transitions), title=timeline.title
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("form", READERS)
@@ -127,7 +129,7 @@ def test_an_edited_cut_becomes_the_storyboards(form: str, data: st.DataObject, t
     edited = data.draw(edits(asyncio.run(film_timeline(planner))))
     file = tmp_path / f"cut.{form}"
     write_timeline(edited, form, file)  # type: ignore[arg-type]
-    text = asyncio.run(taken_over(planner, FILM, file, {}))
+    text = asyncio.run(taken_over(planner, FILM, file, {})).text
     film.write_text(text)
     again = asyncio.run(film_timeline(replace(planner, film=read(film))))
     wanted = as_edited(edited)
@@ -148,7 +150,7 @@ def test_what_is_not_changed_changes_nothing(form: str, tmp_path: Path, home: Pa
     film.write_text(FILM)
     planner = Planner.of(RunRequest(storyboard=film))
     write_timeline(asyncio.run(film_timeline(planner)), form, tmp_path / f"cut.{form}")  # type: ignore[arg-type]
-    assert asyncio.run(taken_over(planner, FILM, tmp_path / f"cut.{form}", {})) == FILM
+    assert asyncio.run(taken_over(planner, FILM, tmp_path / f"cut.{form}", {})).text == FILM
 
 
 def test_what_a_storyboard_cannot_say_is_refused_with_the_reason(tmp_path: Path, home: Path) -> None:
@@ -228,7 +230,7 @@ def test_cards_are_moved_and_cut_to_another_length(tmp_path: Path, home: Path) -
         first.model_copy(update={"event": Event("card-1", 96, 10)}),
     )
     write_timeline(timeline.model_copy(update={"shots": cut}), "otio", tmp_path / "cut.otio")
-    text = asyncio.run(taken_over(planner, CARDS, tmp_path / "cut.otio", {}))
+    text = asyncio.run(taken_over(planner, CARDS, tmp_path / "cut.otio", {})).text
     film.write_text(text)
     said = [(shot.card.text if shot.card else "", str(shot.duration)) for shot in read(film).all_shots]
     assert said == [("Two", "2s"), ("", "2s"), ("One", "10f")]
@@ -276,7 +278,7 @@ def scenes(tmp_path: Path, home: Path) -> Planner:
 
 def imported(planner: Planner, edited: Timeline, folder: Path) -> str:
     write_timeline(edited, "otio", folder / "cut.otio")
-    return asyncio.run(taken_over(planner, SCENES, folder / "cut.otio", {}))
+    return asyncio.run(taken_over(planner, SCENES, folder / "cut.otio", {})).text
 
 
 def test_whole_scenes_are_moved_and_a_default_transition_is_no_edit(scenes: Planner, tmp_path: Path) -> None:
