@@ -152,9 +152,7 @@ def test_frames_that_a_program_counts_at_the_rounded_rate_are_those_of_the_film(
     long = CUTS.replace("2s", "700f").replace("apiyi", "animatic")
     timeline = timeline_of(tmp_path, long.replace("fps: 24", f"fps: {fps}"))
     other = "24.0" if fps == "23.976" else "23.976"
-    as_otio = read_again(
-        timeline, "otio", tmp_path, lambda text: re.sub(r'"rate": [0-9.]+', f'"rate": {other}', text)
-    )
+    as_otio = read_again(timeline, "otio", tmp_path, lambda text: re.sub(r'"rate": [0-9.]+', f'"rate": {other}', text))
     assert as_otio.shots == as_edited(timeline).shots
     (note,) = as_otio.notes
     assert f"counts {other.removesuffix('.0')} frames a second, the film has {fps}" in note

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import opentimelineio as otio
 import pytest
 
+from storyreel.flows.handover.export import form_of
 from storyreel.flows.handover.timeline import timeline_of
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
@@ -25,6 +26,7 @@ from tests.flows import warm
 FILM = """\
 storyboard: 1
 title: The Keeper
+vars: {weather: rain}
 format: {fps: 30, resolution: 720p}
 defaults: {duration: 2s, provider: apiyi}
 shots:
@@ -78,9 +80,9 @@ def test_words_over_the_picture_are_marks_as_long_as_they_are_seen(film: Path) -
 
 @pytest.mark.usefixtures("ledger")
 def test_a_timeline_has_the_takes_that_are_made_and_tells_of_those_that_are_not(film: Path) -> None:
-    said = storyreel(film, "export", "film.yaml", "--timecode", "01:00:00:00")
+    said = storyreel(film, "export", "film.yaml", "--timecode", "01:00:00:00", "--set", "weather=fog")
     assert said.returncode == 0, said.stderr
-    assert "Not made yet: 1C." in said.stdout and "next: storyreel render film.yaml" in said.stdout
+    assert "Not made yet: 1C." in said.stdout and "next: storyreel render film.yaml --set weather=fog" in said.stdout
     (track,) = otio.adapters.read_from_file(str(film.parent / "renders/the-keeper/sequence.otio")).video_tracks()
     first, second, third = track.find_clips()
     assert [type(each.media_reference).__name__ for each in (first, second, third)] == [
@@ -109,16 +111,26 @@ def test_what_is_collected_can_be_moved(film: Path, form: str) -> None:
 
 @pytest.mark.usefixtures("ledger")
 def test_a_form_that_is_unknown_and_a_frame_that_is_not_in_the_rate_are_refused(film: Path) -> None:
-    for words in (("--to", "xyz"), ("--timecode", "00:00:00:30"), ("--timecode", "noon")):
+    for words in (
+        ("--to", "xyz"),
+        ("--timecode", "00:00:00:30"),
+        ("--timecode", "noon"),
+        ("--out", "s3://films/x.edl"),
+    ):
         said = storyreel(film, "export", "film.yaml", *words)
         assert said.returncode == 2, said.stdout
         assert words[0] in said.stderr and "Traceback" not in said.stderr
 
 
+def test_a_file_has_the_form_that_its_name_ends_with() -> None:
+    names = ("cut.edl", "cut.FCPXML", "cut.xml", "cut.fcp7", "cut.aaf", "cut.otio", "cut", "cut.txt")
+    assert [form_of(Path(name)) for name in names] == ["edl", "fcpxml", "fcp7", "fcp7", "aaf", "otio", "otio", "otio"]
+
+
 @pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize("form", ["fcp7", "aaf"])
 def test_forms_of_plug_ins_are_written_and_name_all_takes_in_the_cut(film: Path, form: str) -> None:
-    said = storyreel(film, "export", "film.yaml", "--to", form, "--out", f"cut.{form}")
+    said = storyreel(film, "export", "film.yaml", "--out", f"cut.{form}")
     assert said.returncode == 0, said.stderr
     if form == "fcp7":
         text = (film.parent / "cut.fcp7").read_text()

@@ -184,6 +184,60 @@ def test_fcpxml_has_every_frame_of_the_film_once_and_every_take_that_is_made(tim
     assert len(ids) == len(set(ids)) and {each.get("ref") for each in spine.iter("asset-clip")} <= set(ids)
 
 
+@pytest.mark.parametrize(("rate", "named"), [(30, {"srcFrameRate": "30"}), (16, {}), (24, None)])
+def test_a_take_of_another_rate_plays_as_fast_as_it_was_made(rate: int, named: dict[str, str] | None) -> None:
+    """Final Cut slows a clip down to the rate of its project unless it is told not to."""
+    media = Media(file=Path("/films/a.mp4"), seconds=Fraction(3), rate=Fraction(rate), size=(1280, 720))
+    take = TimelineTake(number=1, key="k", provider="p", model="m", seed=0, prompt="x", media=media, first=0, frames=72)
+    shot = TimelineShot(
+        slate="1A", scene="", action="x", event=Event("1A", 0, 80), takes=(take,), circled=1, is_heard=True
+    )  # fmt: skip
+    film = Timeline(title="x", rate=FrameRate.parse(24), size=(1280, 720), start=0, shots=(shot,))
+    clips = list(ElementTree.fromstring(write_fcpxml(film, url_of)).iter("asset-clip"))
+    found = [None if (each := clip.find("conform-rate")) is None else dict(each.attrib) for clip in clips]
+    assert found == [None if named is None else {"scaleEnabled": "0", **named}] * 2  # the held frames too
+
+
+def test_transitions_of_fcpxml_are_those_of_final_cut() -> None:
+    """One without an effect is shown as a cut there."""
+    film = _of_events([Event("1A", 0, 24, fade_in=4, dissolve_out=6), Event("1B", 24, 24, dissolve_in=6)])
+    root = ElementTree.fromstring(write_fcpxml(film, url_of))
+    uids = {each.get("id"): each.get("uid", "") for each in root.iter("effect")}
+    found = [(each.get("name"), uids[filter_.get("ref")]) for each in root.iter("transition") for filter_ in each]
+    assert found == [
+        ("Fade To Color", "FxPlug:F779C565-486D-4633-8035-0374B4DB8F5C"),
+        ("Cross Dissolve", "FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265"),
+    ]  # fmt: skip
+
+
+def test_a_take_without_handles_is_slower_in_the_dissolve_of_an_edl() -> None:
+    """It begins with its shot: of the ten frames of the dissolve it has five, and is as in the film from then on."""
+    film = _of_events([Event("1A", 0, 48, dissolve_out=10), Event("1B", 48, 48, dissolve_in=10)])
+    lines = [line for line in write_edl(film).splitlines() if line.startswith(("0", "M2"))]
+    assert [" ".join(line.split()) for line in lines] == [
+        "001 1A_T1 V C 00:00:00:00 00:00:01:19 00:00:00:00 00:00:01:19",
+        "002 1A_T1 V C 00:00:01:19 00:00:01:19 00:00:01:19 00:00:01:19",
+        "002 1B_T1 V D 010 00:00:00:00 00:00:00:05 00:00:01:19 00:00:02:05",
+        "M2 1B_T1 012.0 00:00:00:00",
+        "003 1B_T1 V C 00:00:00:05 00:00:02:00 00:00:02:05 00:00:04:00",
+    ]  # fmt: skip
+
+
+def _of_events(events: list[Event]) -> Timeline:
+    """A film of 24 fps whose takes are as long as their shots."""
+    shots = []
+    for event in events:
+        media = Media(file=Path(f"/{event.shot}.mp4"), seconds=Fraction(event.frames, 24), rate=Fraction(24))
+        take = TimelineTake(number=1, key="k", provider="p", model="m", seed=0, prompt="x", media=media, first=0,
+                            frames=event.frames)  # fmt: skip
+        shots.append(
+            TimelineShot(
+                slate=event.shot, scene="", action="x", event=event, takes=(take,), circled=1, is_heard=True
+            )
+        )  # fmt: skip
+    return Timeline(title="x", rate=FrameRate.parse(24), size=(1280, 720), start=0, shots=tuple(shots))
+
+
 @given(timelines())
 def test_an_outside_reader_of_fcpxml_finds_the_same_shots(timeline: Timeline) -> None:
     if any(len(shot.takes) > 1 or shot.held or not shot.take.media for shot in timeline.shots):
