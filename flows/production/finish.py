@@ -12,7 +12,7 @@ from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.production import report
-from storyreel.flows.production.credentials import signing_of
+from storyreel.flows.production.credentials import Joined, signing_of
 from storyreel.flows.production.delivery import TIMELINE, Delivery
 from storyreel.flows.production.film_folder import MANIFEST
 from storyreel.flows.production.film_parts import FilmParts
@@ -47,9 +47,10 @@ class FilmFinisher(NamedTuple):
         report_stage("", 0, "joining")
         film, plan = self.film, self.plan
         clips = await self.takes.house_clips()
-        dissolves = await self.parts.dissolves(await self.takes.takes_in_cut(), clips)
+        takes = await self.takes.takes_in_cut()
+        dissolves = await self.parts.dissolves(takes, clips)
         overlaid = await self.parts.overlaid(clips, dissolves)
-        signing = await signing_of(film, plan, self.takes, studio)
+        signing = await signing_of(film, plan, Joined(plan.cut, takes, bool(overlaid)), self.takes, studio)
         self.takes.task_runs += 1
         sequence = await assemble(
             plan.cut,

@@ -110,19 +110,23 @@ def drawn_in_shape(
     in_cut = {take.shot: as_upstream(take) for take in plan.circled}
     in_cut |= {owner_of(take.shot): as_upstream(take) for take in made if take.kind == "clip" and take.circled}
     pictures = {slate: used_take(some).identity for slate, some in takes_by_shot(plan.pictures).items()}
-    known = {take.identity for take in plan.takes}
+    known = {take.key for take in plan.takes}
     for shot in of.shots:
         if shot.shot not in drawn:
             continue
+        if not deliverable.titles and shot.titles:
+            shot = shot.model_copy(update={"titles": ()})
         made_of = builder.made_of(shot, lambda slate: pictures.get(slate, ""))
         if any(not one.source for one in made_of.speech):
             made_of = made_of._replace(speech=())
         take = builder.drawn(shot, in_cut.get(shot.upstream or ""), made_of)
-        in_cut[shot.shot] = as_upstream(take)
-        if take.identity not in known:
-            # Its place in the sound is counted at the film's rate, as that of every take.
+        if take.key not in known:
+            # Its place in the sound is counted at the film's rate, as that of every take. What lies over it may be all
+            # that differs from the film's drawing, and is not in the identity of a request.
             kept = {name: getattr(drawn[shot.shot], name) for name in ("is_stand_in", "sound_begins")}
-            yield _named(take, deliverable).model_copy(update=kept)
+            take = take.model_copy(update=kept | {"identity": f"{take.key}-drawn"})
+            in_cut[shot.shot] = as_upstream(take)
+            yield _named(take, deliverable)
 
 
 def _at_its_rate(film: Storyboard, deliverable: Deliverable) -> Storyboard:

@@ -19,7 +19,7 @@ from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.finishing.subtitles import SubtitleTrack, tracks_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.takes.upstream import anchor_of
-from storyreel.flows.production.credentials import signing_of
+from storyreel.flows.production.credentials import Joined, signing_of
 from storyreel.flows.production.deliverables.retimed import Retimer
 from storyreel.flows.production.delivery import Delivery
 from storyreel.flows.production.film_parts import FilmParts
@@ -126,8 +126,10 @@ class _DeliverableMaker:
             *words_over(shown, plan.cut, self._planned.size, fonts),
             *subtitles_over(shown, tracks, self._planned.size, fonts),
         ]
-        clips, dissolves = await self._pictures(has_words=bool(words))
+        used = await self._takes.takes_in_cut(name)
+        clips, dissolves = await self._pictures(used, has_words=bool(words))
         overlaid = await self._overlaid(clips, dissolves, FilmOverlays(self._retimer.words(words), self, self._studio))
+        joined = Joined(self._cut, used, bool(overlaid), self._as_edit)
         soft = soft_languages(self._film, written)
         out = delivery.folder / "deliverables" / f"{name}{self.house.suffix}"
         self.task_runs += 1
@@ -142,7 +144,7 @@ class _DeliverableMaker:
             sound=self._retimer.sound(sound_of_plan(shown, plan)),
             chapters=chapters(self._film, self._cut),
             texts=self._retimer.tracks(tracks_in_file([track for track in tracks if track.language in soft])),
-            signing=await signing_of(self._film, plan, self._takes, self._studio, [self._as_edit], name),
+            signing=await signing_of(self._film, plan, joined, self._takes, self._studio),
             studio=self._studio,
             progress=lambda done: report_stage("", self._number, "joining", done),
             name=f"deliver {name}",
@@ -171,9 +173,10 @@ class _DeliverableMaker:
         width, height = self._planned.size
         return f"made again as {width}x{height} at {self._cut.rate} frames a second, {self.house.codec}"
 
-    async def _pictures(self, *, has_words: bool) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
+    async def _pictures(
+        self, takes: Sequence[PlannedTake], *, has_words: bool
+    ) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
         """The clips and dissolves of the cut. Those of the film, if its picture is the same."""
-        takes = await self._takes.takes_in_cut(self._planned.name)
         if not self._planned.takes and self.house == self._takes.house and self._cut == self._plan.cut:
             clips = await self._takes.house_clips()
             if not has_words or clips[0].signature == await house_signature(self.house):

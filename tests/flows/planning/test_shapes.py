@@ -123,6 +123,33 @@ def test_drawings_and_cards_are_drawn_in_the_size_and_at_the_rate_of_the_deliver
     assert plan.slate_in("web", "1A") == "1A"
 
 
+def test_a_drawing_leaves_out_what_the_deliverable_lays_over_it_itself(file: Path) -> None:
+    words = "{shot: 1C, action: Black., dialogue: [{mira: Hello.}], titles: [{caption: Then}]"
+    rewrite(
+        file,
+        ("{shot: 1C, action: Black.", words),
+        ("shots:", "cast: {mira: {description: a keeper}}\nshots:"),
+        (f"{SHAPE}, shoot: true", "subtitles: burn_in"),
+        ("deliverables:", "deliverables:\n  - {name: clean, titles: false}\n  - {name: same, codec: h265}"),
+    )
+
+    def drawn(name: str) -> tuple[bool, bool]:
+        board = take_of(plan, plan.slate_in(name, "1C")).request.board
+        return bool(board and board.titled), bool(board and board.subtitled)
+
+    plan = plan_at(file)
+    assert {one.name: drawn(one.name) for one in plan.deliverables} == {
+        "clean": (False, False), "same": (True, False), "web": (True, True),
+    }  # fmt: skip
+    assert [plan.slate_in(name, "1C") for name in ("clean", "same", "web")] == ["1C@clean", "1C", "1C@web"]
+    rewrite(file, ("shots:", "subtitles: burn_in\nshots:"))
+    plan = plan_at(file)
+    assert [drawn(name) for name in ("clean", "same", "web")] == [(False, False), (True, True), (True, True)]
+    # Each is a take of its own, although the picture at the end of all is the same.
+    of_shot = [take for take in plan.takes if take.shot.startswith("1C")]
+    assert len({take.identity for take in of_shot}) == len({take.key for take in of_shot}) == len(of_shot) == 2
+
+
 @pytest.mark.parametrize("shape", ["format: {resolution: 720p}", "codec: h265", "format: {fps: 25}"])
 def test_what_has_the_films_shape_is_shared_and_never_bought_again(file: Path, shape: str) -> None:
     rewrite(file, (SHAPE, shape))

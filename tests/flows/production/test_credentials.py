@@ -31,9 +31,9 @@ defaults: {duration: 6f}
 CREDENTIALS
 shots:
   - {shot: 1A, action: One., provider: apiyi}
-  - {shot: 1B, action: Two.}
+  - {shot: 1B, action: Two., titles: [{caption: Later}]}
 """
-DELIVERABLE = "deliverables: [{name: web, format: {size: 256x256}}]"
+DELIVERABLE = "deliverables: [{name: web, format: {size: 256x256}, titles: false}]"
 
 
 async def test_a_film_is_signed_once_with_what_its_services_have_signed(
@@ -63,13 +63,16 @@ async def test_a_film_is_signed_once_with_what_its_services_have_signed(
         signed = sequence.read_bytes()
         assert verify_master(sequence, 12, HouseFormat(width=1280, height=720, rate=FrameRate.parse("12")))
         found = read_credentials(tmp_path / "out" / "deliverables" / "web.mp4", known_issuers())
-        assert (found.state, len(found.takes), found.edits[-1].partition(" at ")[0]) == (
-            "valid", 2, "made again as 256x256",
-        )  # fmt: skip
+        # Of what is in it: one shot is drawn in its shape, and no words lie over it.
+        assert (found.state, [take.name for take in found.takes]) == ("valid", ["1A take 1", "1B@web take 1"])
+        assert [edit.partition(" at ")[0] for edit in found.edits] == [
+            "cut and joined: 2 shots, 0 dissolves", "made again as 256x256",
+        ]  # fmt: skip
         await rendered("credentials: {author: Ana Film, prompts: true}")
         assert sequence.read_bytes() == signed, "what is signed already stays"
         found = read_credentials(sequence, known_issuers())
         assert (found.state, found.source, found.author) == ("valid", "compositeSynthetic", "Ana Film")
+        assert found.edits[-1] == "words laid over the picture"
         one, two = found.takes
         assert (one.name, one.service, one.key, bool(one.made)) == ("1A take 1", "apiyi", made.shots[0].key, True)
         assert "One." in one.prompt and one.own.startswith("Storyreel") and one.own_is_intact
