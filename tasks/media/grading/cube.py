@@ -1,5 +1,6 @@
 """Colour tables in .cube files: the keys of Adobe's "Cube LUT Specification 1.0", and what DaVinci Resolve adds, ranges
-and two tables in one file (github.com/cameramanben/LUTCalc/issues/7, read 2026-11-29).
+and two tables in one file (github.com/cameramanben/LUTCalc/issues/7, read 2026-11-29), and tables of video range
+(resolve.cafe/developers/luts, read 2026-11-30).
 
 The file is read here, whole and strictly, and ffmpeg gets a table of one form: its own parser skips what it does not
 know, does not shift a domain that begins elsewhere than at 0, and names no line.
@@ -21,6 +22,8 @@ from storyreel.tasks.storage.digests import file_digest
 _SIZES = {1: (2, 65_536), 3: (2, 129)}
 """Fewest and most points of an axis, by dimensions; of 1D those of the specification."""
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+VIDEO_BLACK, VIDEO_WHITE = 64 / 1023, 940 / 1023
+"""Black and white in video range (ITU-R BT.709-6, 4.6), in parts of all that ten bits hold."""
 _LARGEST = 256 << 20
 """Bytes; the largest table has a quarter of it."""
 _HINT = "export the table again as .cube"
@@ -37,6 +40,8 @@ class Table:
     """The colour of the first point."""
     high: Triple = _WHITE
     """The colour of the last point."""
+    gives_video: bool = False
+    """Whether the colours that it gives are in video range."""
     rows: str = ""
     """A line each, as they are written: as numbers a large table would fill fifty megabytes."""
 
@@ -86,6 +91,8 @@ class _Reader:
         self._sizes: dict[int, int] = {}
         self._ranges: dict[int, tuple[Triple, Triple]] = {}
         self._low, self._high = _BLACK, _WHITE
+        self._video = set[str]()
+        """`IN`, `OUT`: where the colours are in video range."""
 
     def read(self, content: str) -> tuple[Table, ...]:
         rows: list[str] = []
@@ -124,6 +131,10 @@ class _Reader:
                 self._low = self._triple(values)
             case "DOMAIN_MAX":
                 self._high = self._triple(values)
+            case "LUT_IN_VIDEO_RANGE" | "LUT_OUT_VIDEO_RANGE":
+                if values:
+                    raise self._wrong(f"`{key}` stands alone on its line")
+                self._video.add(key.split("_")[1])
             case "LUT_1D_INPUT_RANGE" | "LUT_3D_INPUT_RANGE":
                 if len(values) != 2:
                     raise self._wrong(f"`{key}` needs two numbers")
@@ -148,6 +159,14 @@ class _Reader:
         tables = [Table(each, self._sizes[each], *self._ranges.get(each, ())) for each in sorted(self._sizes)]
         if not self._ranges.keys() & self._sizes:
             tables[0] = replace(tables[0], low=self._low, high=self._high)
+        if "IN" in self._video:
+            if tables[0].has_own_domain:
+                raise self._wrong("the table has a range of its own, and `LUT_IN_VIDEO_RANGE` gives it another one")
+            ends = (-VIDEO_BLACK, 1 - VIDEO_BLACK)
+            low, high = (((end / (VIDEO_WHITE - VIDEO_BLACK),) * 3) for end in ends)
+            tables[0] = replace(tables[0], low=low, high=high)
+        if "OUT" in self._video:
+            tables[-1] = replace(tables[-1], gives_video=True)
         for table in tables:
             if any(low >= high for low, high in zip(table.low, table.high, strict=True)):
                 raise self._wrong("the table's range ends at or below its beginning")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.grade import NEUTRAL_KELVIN, Grade
-from storyreel.tasks.media.grading.cube import Table, read_cube
+from storyreel.tasks.media.grading.cube import VIDEO_BLACK, VIDEO_WHITE, Table, read_cube
 from storyreel.tasks.media.grading.transfer import MIDDLE_GREY, light_of, signal_of
 from storyreel.tasks.media.grading.white import LUMA, Triple, white_balance
 
@@ -103,6 +103,9 @@ class Grading(Frozen):
                     _table(partial(_placed, *axis) for axis in axes), folder / f"axes-{table.dimensions}.cube"
                 )
             yield _looked_up(table, folder / f"table-{table.dimensions}.cube")
+            if table.gives_video:
+                from_video = partial(_placed, VIDEO_BLACK, VIDEO_WHITE)
+                yield _looked_up(_table([from_video] * 3), folder / "from-video.cube")
 
     def _corrected(self, gain: float, value: float) -> float:
         """White balance, exposure and contrast of one channel."""

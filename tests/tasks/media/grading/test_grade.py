@@ -97,6 +97,10 @@ INVERTED = {
         f"{1 - r / 2} {1 - g / 2} {1 - b / 2}\n" for b, g, r in product((0, 1), repeat=3)), 0.5),
     "1D, then 3D": ("LUT_1D_SIZE 2\nLUT_3D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n" + "".join(
         f"{1 - 2 * r} {1 - 2 * g} {1 - 2 * b}\n" for b, g, r in product((0, 1), repeat=3)), 0.0),
+    "video range": ("LUT_1D_SIZE 2\nLUT_IN_VIDEO_RANGE\nLUT_OUT_VIDEO_RANGE\n"
+        f"{f'{1004 / 1023:.9f} ' * 3}\n{f'{-19 / 1023:.9f} ' * 3}\n", 0.0),
+    "from video range": ("LUT_1D_SIZE 2\nLUT_IN_VIDEO_RANGE\n"
+        f"{f'{940 / 876:.9f} ' * 3}\n{f'{-83 / 876:.9f} ' * 3}\n", 0.0),
 }  # fmt: skip
 """Tables that invert colours, and the value below which none goes as the table ends before."""
 
