@@ -28,7 +28,7 @@ from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import abridged, counted, reason
-from storyreel.tasks.credentials.certificate import certificate_of, signing_note
+from storyreel.tasks.credentials.certificate import signing_note, users_own
 from storyreel.tasks.credentials.library import REMEDY as SIGNING
 from storyreel.tasks.credentials.library import CredentialsError, is_installed
 from storyreel.tasks.credentials.sign import try_certificate
@@ -180,9 +180,10 @@ def _credentials(environment: Mapping[str, str]) -> Check:
             name, "ok", "films cannot have Content Credentials (C2PA), because c2pa-python is missing", SIGNING
         )
     try:
-        if note := signing_note(environment):
-            return Check(name, "ok", note)
-        try_certificate(found := certificate_of(environment))
+        found = users_own(Settings.read(environment))
+        if found is None:
+            return Check(name, "ok", signing_note(environment))
+        try_certificate(found)
     except (CredentialsError, SettingsError) as error:
         return Check(name, "note", error.message, fix=error.next or error.hint)
     return Check(name, "ok", f"Content Credentials are signed by {found.name}")

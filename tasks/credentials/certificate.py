@@ -66,13 +66,7 @@ def certificate_of(environment: Mapping[str, str] = os.environ) -> Certificate:
     """
     library()
     settings = Settings.read(environment)
-    if settings.certificate and settings.certificate_key:
-        own = _users_own(settings.certificate, settings.certificate_key)
-        return own.model_copy(update={"timestamps": settings.timestamp_url})
-    if settings.certificate or settings.certificate_key:
-        given, missing = (CERTIFICATE, CERTIFICATE_KEY) if settings.certificate else (CERTIFICATE_KEY, CERTIFICATE)
-        raise SettingsError(missing, f"{given} is set, and {missing} is not", hint=_HOW)
-    return _self_made(settings.home)
+    return users_own(settings) or _self_made(settings.home)
 
 
 def known_issuers(environment: Mapping[str, str] = os.environ) -> str:
@@ -102,15 +96,25 @@ def signing_note(environment: Mapping[str, str] = os.environ) -> str:
     settings = Settings.read(environment)
     if not is_installed():
         return f"the film cannot have its Content Credentials, because c2pa-python is not installed: {REMEDY}"
-    if settings.certificate or settings.certificate_key:
-        return ""
+    try:
+        if users_own(settings):
+            return ""
+    except SettingsError as error:
+        return f"the film cannot be signed: {error}"
     return (
         "the Content Credentials are signed with a self-made certificate, for trying: others are told that the signer "
         f"is unknown, until {CERTIFICATE} and {CERTIFICATE_KEY} name your own"
     )
 
 
-def _users_own(file: Path, key_file: Path) -> Certificate:
+def users_own(settings: Settings) -> Certificate | None:
+    """The certificate that the variables name; None if they name none. Raises SettingsError."""
+    file, key_file = settings.certificate, settings.certificate_key
+    if not (file and key_file):
+        if file or key_file:
+            given, missing = (CERTIFICATE, CERTIFICATE_KEY) if file else (CERTIFICATE_KEY, CERTIFICATE)
+            raise SettingsError(missing, f"{given} is set, and {missing} is not", hint=_HOW)
+        return None
     try:
         chain = _certificates(file.read_bytes())
     except OSError as error:
@@ -125,7 +129,7 @@ def _users_own(file: Path, key_file: Path) -> Certificate:
         begin, end = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
         message = f"the certificate in {file} is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d}"
         raise SettingsError(CERTIFICATE, message, hint="ask its issuer for a new one")
-    return _certificate(chain, key_file, private)
+    return _certificate(chain, key_file, private).model_copy(update={"timestamps": settings.timestamp_url})
 
 
 def _self_made(home: Path) -> Certificate:

@@ -263,7 +263,7 @@ def test_a_certificate_that_cannot_sign_is_refused_before_anything_is_made(
     def refused(environment: dict[str, str]) -> str:
         with pytest.raises(SettingsError) as caught:
             certificate_of(environment)
-        assert caught.value.hint
+        assert caught.value.hint and caught.value.message in signing_note(environment), "a plan says it, too"
         return str(caught.value)
 
     assert "STORYREEL_CERTIFICATE_KEY is not" in refused({**own, "STORYREEL_CERTIFICATE_KEY": ""})
