@@ -12,6 +12,7 @@ from types import MappingProxyType
 from storyreel.specs.derived.pictures import PictureShot, path_of_picture, pictures_of_film
 from storyreel.specs.derived.speech import lines_to_speak
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import deliverable_of
 from storyreel.specs.language.values import MOST_TAKES
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
@@ -109,6 +110,8 @@ def find_shot(film: Storyboard, slate: str) -> Shot:
         return shots[slate]
     if slate in {line.shot for line in lines_to_speak(film)}:
         raise LookupError(f"a line is spoken again by `storyreel review FILM --retake {slate}`")
+    if deliverable_of(slate) in {one.name for one in film.deliverables}:
+        raise LookupError(f"another take in that shape is asked for by `storyreel review FILM --retake {slate}`")
     owner, _, kind = slate.partition("@")
     noun: CastMember | Location | None = film.cast.get(owner) or film.locations.get(owner)
     if kind == "sheet" and noun and noun.sheet:

@@ -44,7 +44,10 @@ def select_takes(
     chosen: set[tuple[str, int]] = set()
     for term in terms_of(terms):
         if term == OF_APPROVED_DRAFTS:
-            chosen |= _of_approved_drafts(approved)
+            finals = _of_approved_drafts(approved)
+            shots = {shot for shot, _ in finals}
+            in_shapes = (take for take in takes if take.deliverable and _belongs_to(take) in shots)
+            chosen |= finals | {(take.shot, take.take) for take in in_shapes}
             continue
         chosen.update((take.shot, take.take) for take in takes if _condition(term, takes)(take))
     return frozenset(chosen | _needed(chosen, takes) | _bought_with(chosen, takes))

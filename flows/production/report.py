@@ -17,7 +17,7 @@ from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.slates import is_line
+from storyreel.specs.language.slates import deliverable_of, is_line
 from storyreel.specs.money import Money, single_total, sums
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
@@ -213,9 +213,9 @@ class Rendering(Frozen):
     def _remedy(self, take: RenderedTake, finding: Finding) -> str:
         if finding.what not in ("frames", "damage"):
             return ""
-        how = (
-            ("review", self.origin.storyboard, "--retake") if is_line(take.shot) else ("retake", self.origin.storyboard)
-        )
+        # Neither a line nor a shape has takes of its own in the storyboard.
+        is_beside = is_line(take.shot) or deliverable_of(take.shot)
+        how = ("review", self.origin.storyboard, "--retake") if is_beside else ("retake", self.origin.storyboard)
         again = f"ask for another take: {shlex.join(['storyreel', *how, take.shot])}"
         return f"; {finding.remedy}, or {again}" if finding.remedy else f"; {again}"
 

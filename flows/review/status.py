@@ -21,7 +21,7 @@ from storyreel.flows.planning.takes.made import stored_clip, wanted_of
 from storyreel.flows.player.links import NO_LINKS, Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, review_state
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.slates import is_line
+from storyreel.specs.language.slates import deliverable_of, is_line
 from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
@@ -72,14 +72,16 @@ class ShotReview(Frozen):
 async def review_status(planner: Planner, named: Collection[str] = ()) -> list[ShotReview]:
     """The shots that must be approved or have verdicts, in the order of the film. Takes that wait are inspected.
 
-    Spoken lines are among them also if they are `named`: another take of a line is asked for in this way alone.
+    Spoken lines and shots in the shape of a deliverable are among them also if they are `named`: another take of these
+    is asked for in this way alone.
     """
     plan, purchases, found = await in_own_thread(_look_up, planner)
     clips, rate = planner.home.clips(), plan.format.fps
     pictures = {f"{STILL}{take.identity}": found[take.key] for take in plan.pictures if take.key in found}
     reviews = []
     for slate, takes in takes_by_shot(plan.takes).items():
-        state = review_state(takes) or ("wfa" if slate in named and is_line(slate) else None)
+        can_be_named = is_line(slate) or deliverable_of(slate)
+        state = review_state(takes) or ("wfa" if slate in named and can_be_named else None)
         if state is None:
             continue
         made = [(take, found[take.key]) for take in takes if take.key in found]
@@ -108,7 +110,9 @@ def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, 
         plan = replace(planner, deliverables=(EVERY_DELIVERABLE,)).plan(history)
         purchases = history.purchases([take.key for take in plan.takes])
     clips = planner.home.clips()
-    shown = (takes for takes in takes_by_shot((*plan.clips, *plan.in_shapes)).values() if review_state(takes))
+    in_shapes = [take for take in plan.in_shapes if not take.is_redrawn]
+    shown = [takes for takes in takes_by_shot(plan.clips).values() if review_state(takes)]
+    shown += takes_by_shot(in_shapes).values()
     wanted = (*plan.pictures, *plan.speech, *chain.from_iterable(shown))
     return plan, purchases, {take.key: clip for take in wanted if (clip := stored_clip(take, purchases, clips))}
 

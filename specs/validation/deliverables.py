@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from storyreel.specs.cut import Cut
 from storyreel.specs.language.codecs import INTERMEDIATE
 from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.slates import is_taken
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.problems.problem import KeyPath, Problem
 from storyreel.specs.storyboard import Storyboard
 
-_TAKEN = re.compile(r"none|still|last-still|sheet|(line|narration)-[0-9]+", re.IGNORECASE)
-"""Names that mean something else: `--deliverable none`, and the slates of stills, sheets and lines."""
+_NONE = "none"
+"""In the place of names: no deliverable."""
 
 
 def deliverable_problems(storyboard: Storyboard) -> Iterator[Problem]:
@@ -22,7 +22,7 @@ def deliverable_problems(storyboard: Storyboard) -> Iterator[Problem]:
     for number, deliverable in enumerate(storyboard.deliverables):
         path: KeyPath = ("deliverables", number)
         where, name = storyboard.where(*path, "name"), deliverable.name
-        if _TAKEN.fullmatch(name):
+        if name.lower() == _NONE or is_taken(name.lower()):
             yield Problem(where, f"a deliverable cannot be called `{name}`", "the word has another meaning")
         # Files whose names differ only in their case are one file on many disks.
         if name.lower() in first:

@@ -18,6 +18,7 @@ from storyreel.flows.player.links import NO_LINKS, Links, is_playing
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
+from storyreel.specs.language.slates import deliverable_of
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import NewVerdict, Word
 
@@ -114,10 +115,14 @@ def print_recorded(
 
 
 def next_command(request: RunRequest, reviews: Sequence[ShotReview]) -> str:
-    """The command that approves the first shot that waits, or else renders; empty if no shot is reviewed."""
+    """The command that approves the first shot that waits, or else renders; empty if no shot is reviewed.
+
+    It names the deliverables of which a take is still to be bought: others are made if they cost nothing.
+    """
     if waiting := next((review for review in reviews if review.waits), None):
         return request.command("review", "--approve", waiting.shot.slate)
-    return request.command("render") if reviews else ""
+    named = {deliverable_of(review.shot.slate) for review in reviews if review.to_come} - {""}
+    return request.model_copy(update={"deliverables": tuple(sorted(named))}).command("render") if reviews else ""
 
 
 def user_name() -> str:

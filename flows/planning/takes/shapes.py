@@ -36,11 +36,14 @@ class ShapeBuilder(TakeBuilder):
         super().__init__(
             of.film.model_copy(update={"format": picture}), of.history, of.prices, spoken=of.spoken, cut=of.cut
         )
-        self.warnings = []
+        self.warnings: list[str] = []
         self._written_shots = written = {shot.shot: shot for shot in of.film.all_shots}
         # Of the film's own shape, and not larger, are the takes that there are.
         is_other = picture.aspect_ratio != of.film.format.aspect_ratio or min(picture.size) > min(of.film.format.size)
         self._again = {slate for slate in written if is_other and self._is_made_again(written[slate])}
+        if not is_other:
+            what = f"`shoot` of {deliverable.name} makes nothing again"
+            self.warnings.append(f"{what}: the film's takes have its shape, and are as large")
         self._before = {
             shot.shot: (shot, self._takes_of_film[shot.shot]) for shot in of.shots if shot.shot not in self._again
         }

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from storyreel.flows.commands.screen.review_prompts import next_command
 from storyreel.flows.planning.finishing.deliverables import UnknownDeliverable
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.selection import NothingSelected
+from storyreel.flows.review.status import review_status
+from storyreel.specs.editing import find_shot
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
@@ -156,6 +159,7 @@ def test_what_has_the_films_shape_is_shared_and_never_bought_again(file: Path, s
     plan = plan_at(file, "web")
     assert plan.deliverables[0].is_made and not plan.deliverables[0].to_buy
     assert plan.totals == plan_at(file, "none").totals
+    assert any("`shoot` of web makes nothing again" in warning for warning in plan.warnings)
 
 
 def test_two_deliverables_of_one_shape_are_bought_once(file: Path) -> None:
@@ -223,6 +227,16 @@ def test_verdicts_on_takes_in_a_shape_ask_for_more_of_them_and_leave_the_film(fi
     ledger.add_verdicts([NewVerdict(word=Word.RETAKE, action="She runs.", **said)])
     reworded = plan_at(file, "web")
     assert take_of(reworded, "1A@web").action == "She runs." and reworded.clips == before.clips
+
+
+async def test_another_take_in_a_shape_is_asked_for_by_name_and_in_no_other_way(file: Path, ledger: Ledger) -> None:
+    planner = Planner.of(RunRequest(storyboard=file))
+    assert not await review_status(planner)
+    (review,) = await review_status(planner, ["1A@web"])
+    assert (review.shot.slate, review.to_come) == ("1A@web", ((1, "todo"),))
+    assert next_command(RunRequest(storyboard=file), [review]).endswith("film.yaml --deliverable web")
+    with pytest.raises(LookupError, match="review FILM --retake 1A@web"):
+        find_shot(planner.film, "1A@web")
 
 
 def test_a_verdict_on_a_take_of_the_film_is_followed_in_its_shapes(file: Path, ledger: Ledger) -> None:
