@@ -2,8 +2,9 @@
 
 All that run on the processor have one thread and are bitexact, so that equal input gives equal bytes (measured with
 x264, x265, SVT-AV1 4.2, libaom, and ffmpeg's prores_ks and dnxhd, in ffmpeg 9.0.2). Groups of pictures are closed, and
-begin where a keyframe is asked for, or after 250 frames. Pixel formats are those of the profiles: 10-bit 4:2:2 for
-ProRes 422 HQ, 8-bit 4:2:2 for DNxHR HQ, and for HEVC and AV1 10-bit 4:2:0.
+begin where a keyframe is asked for, or after 250 frames. Where the samples of colour lie is said in headers that have
+it: else filters and the input's decoder would decide, and pieces would not fit together. Pixel formats are those of the
+profiles: 10-bit 4:2:2 for ProRes 422 HQ, 8-bit 4:2:2 for DNxHR HQ, and for HEVC and AV1 10-bit 4:2:0.
 
 Options of hardware are those that `ffmpeg -h encoder=…` of 9.0.2 lists (read on 2026-11-29; not tried on such
 hardware): constant quality, keyframes where they are asked for, no B-frames. What they write is checked as that of
@@ -111,10 +112,10 @@ def encoder_options(encoder: str, level: str, quality: Quality = "high", bit_rat
                 "forced-idr": 1,
                 "tag:v": "hvc1",
                 "x265-params": "log-level=error:info=0:keyint=250:min-keyint=1:scenecut=0:open-gop=0:bframes=2"
-                ":pools=none:frame-threads=1:wpp=0",
+                ":pools=none:frame-threads=1:wpp=0:chromaloc=0",
             }
         case "libsvtav1":
-            params = "lp=1:scd=0"
+            params = "lp=1:scd=0:chroma-sample-position=left"
             return {"c:v": encoder, "preset": 8, **rate, "pix_fmt": PIXELS["av1"], "g": 250, "svtav1-params": params}
         case "libaom-av1":
             rate = rate if bit_rate is not None else {**rate, "b:v": 0}

@@ -163,12 +163,10 @@ class HouseFormat(Frozen):
 
         Colours are not converted: the input must have the house's size and be bt709 already.
         """
-        # x265 writes the place of the colours' samples into its headers, which decoders and filters name or do not.
-        place = {} if self.codec == "h264" else {"chroma_location": "unspecified"}
         return (
             picture.filter("format", self.pixels)
             .filter("setsar", 1)
-            .filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709", **place)
+            .filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
         )
 
     def converted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ from storyreel.tasks.join.sound.film import encode_film_sound
 from storyreel.tasks.join.sound.layers import FilmSound, Master, SoundLayer
 from storyreel.tasks.join.text_tracks import TextTrack, TimedLines
 from storyreel.tasks.join.verify_master import verify_master
-from storyreel.tasks.media import encoders
+from storyreel.tasks.media import encoders, house_format
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.colour import Pixels
 from storyreel.tasks.media.errors import MediaError
@@ -152,11 +153,18 @@ async def test_words_lie_on_their_frames_where_each_frame_is_encoded_for_itself(
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("codec", ["h265", "av1"])
-async def test_words_lie_on_their_frames_in_other_codecs(tmp_path: Path, codec: Codec) -> None:
-    film = _Lettered(tmp_path, (60, 40), 12)
-    film.film.house = _house(codec)
-    await _lie_exactly(film, [(37, 83, (5, 9))])
+@pytest.mark.parametrize("rate", ["24", "59.94"])
+@pytest.mark.parametrize("encoder", ["libx265", "libsvtav1", "libaom-av1"])
+async def test_words_lie_on_their_frames_in_other_codecs(
+    tmp_path: Path, encoder: str, rate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the second group of pictures, over a dissolve, and from one group into the next."""
+    other = replace(find_ffmpeg(), encoders=frozenset({encoder}))
+    monkeypatch.setattr(house_format, "find_ffmpeg", lambda: other)
+    film = _Lettered(tmp_path, (300, 40), 12, rate)
+    film.film.house = film.film.house.model_copy(update={"codec": "h265" if encoder == "libx265" else "av1"})
+    assert film.film.house.encoder_used == encoder
+    await _lie_exactly(film, [(246, 262, (2, 2)), (270, 280, (0, 3)), (290, 318, (5, 9))])
 
 
 def _far_from_ramp(picture: Path) -> float:
