@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
@@ -20,6 +21,8 @@ _ADAPTERS: Mapping[str, tuple[str, dict[str, bool]]] = {
     "fcp7": ("fcp_xml", {}), "aaf": ("AAF", {"use_empty_mob_ids": True}),
 }  # fmt: skip
 """The plug-ins by forms, with their options."""
+_FCP7 = "fcp_xml"
+"""The key of the plug-in for Final Cut Pro 7 in OTIO's metadata: what lies there it writes as it is (1.0.0)."""
 _AAF_DISSOLVE = "0c3bea40-fc05-11d2-8a29-0050040ef7d2"
 """Video Dissolve among the effects of the AAF Edit Protocol."""
 
@@ -67,9 +70,11 @@ def write_with_adapter(timeline: Timeline, form: str, into: Path) -> None:
     if name not in otio.adapters.available_adapter_names():
         raise LookupError("its plug-in is missing; `pip install 'storyreel[editors]'`")
     made = to_otio(timeline, Path.as_uri)
-    _without_fades(made)
     if form == "aaf":
+        _without_fades(made)
         _with_facts_for_aaf(made)
+    else:
+        _with_facts_for_fcp7(made)
     try:
         otio.adapters.write_to_file(made, str(into), adapter_name=name, **options)
     except Exception as error:  # plug-ins raise what comes: AAF's AttributeError, FCP's KeyError
@@ -77,11 +82,36 @@ def write_with_adapter(timeline: Timeline, form: str, into: Path) -> None:
 
 
 def _without_fades(made: otio.schema.Timeline) -> None:
-    """Take out the fades through black, which neither form has."""
+    """Take out the fades through black, which the plug-in for AAF cannot write."""
     for track in made.tracks:
         for place in reversed(range(len(track))):
             if isinstance(track[place], otio.schema.Transition) and track[place].name == FADE:
                 del track[place]
+
+
+def _with_facts_for_fcp7(made: otio.schema.Timeline) -> None:
+    """Give fades the effects that the form has of them, and clips of sound the filter for their level.
+
+    At the ends of the film, and where there is a fade at one side of a cut alone, it is a dissolve from or to black.
+    """
+    for fade in made.find_children(descended_from_type=otio.schema.Transition):
+        if fade.name == FADE and fade.in_offset.value and fade.out_offset.value:
+            fade.name = "Dip to Color Dissolve"
+            fade.metadata[_FCP7] = {"effect": _fcp7_effect(fade.name, fade.name, "transition", "video")}
+        elif fade.name == FADE:
+            fade.name = "Cross Dissolve"
+    for number, clip in enumerate(made.find_clips()):
+        clip.metadata[OWN]["number"] = number  # of two that are equal the plug-in would write one
+    for track in made.audio_tracks():
+        for clip in track.find_clips():
+            if gain := clip.metadata[OWN].get("gain_db"):
+                level = {"parameterid": "level", "name": "Level", "value": f"{10 ** (gain / 20):.6f}"}
+                effect = _fcp7_effect("Audio Levels", "audiolevels", "filter", "audio")
+                clip.metadata[_FCP7] = {"filter": {"effect": effect | {"parameter": level}}}
+
+
+def _fcp7_effect(name: str, effect: str, kind: str, media: str) -> dict[str, Any]:
+    return {"name": name, "effectid": effect, "effecttype": kind, "mediatype": media}
 
 
 def _with_facts_for_aaf(made: otio.schema.Timeline) -> None:

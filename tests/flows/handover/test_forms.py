@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.flows.handover.edl import write_edl
+from storyreel.flows.handover.export import write_timeline
 from storyreel.flows.handover.fcpxml import write_fcpxml
 from storyreel.flows.handover.otio import FADE, OWN, write_otio
 from storyreel.flows.handover.timeline import LaidFile, Level, Mark, Media, Timeline, TimelineShot, TimelineTake
@@ -208,6 +209,18 @@ def test_transitions_of_fcpxml_are_those_of_final_cut() -> None:
         ("Fade To Color", "FxPlug:F779C565-486D-4633-8035-0374B4DB8F5C"),
         ("Cross Dissolve", "FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265"),
     ]  # fmt: skip
+
+
+def test_final_cut_pro_7_has_fades_from_black_through_it_and_to_it(tmp_path: Path) -> None:
+    film = _of_events([Event("1A", 0, 24, fade_in=4, fade_out=5), Event("1B", 24, 24, fade_in=6, fade_out=7)])
+    write_timeline(film, "fcp7", tmp_path / "cut.xml")
+    found = ElementTree.parse(tmp_path / "cut.xml").iter("transitionitem")
+    names = ("effect/effectid", "alignment", "start", "end")
+    assert [tuple(each.findtext(name) for name in names) for each in found] == [
+        ("Cross Dissolve", "start-black", "0", "4"),
+        ("Dip to Color Dissolve", "center", "19", "30"),
+        ("Cross Dissolve", "end-black", "41", "48"),
+    ]
 
 
 def test_a_take_without_handles_is_slower_in_the_dissolve_of_an_edl() -> None:

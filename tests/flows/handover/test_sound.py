@@ -101,6 +101,25 @@ def test_speech_is_collected_under_the_name_of_its_line(timeline: Timeline, tmp_
     assert 'name="1A@narration-1"' in (tmp_path / "to/cut.fcpxml").read_text()
 
 
+def test_final_cut_pro_7_has_every_repetition_of_a_file_at_its_place_and_level(
+    timeline: Timeline, tmp_path: Path
+) -> None:
+    write_timeline(timeline, "fcp7", tmp_path / "cut.xml")
+    read = otio.adapters.read_from_file(str(tmp_path / "cut.xml"), adapter_name="fcp_xml")
+    found = []
+    for track in read.audio_tracks():
+        for clip in track.find_clips():
+            start = int(track.range_of_child(clip).start_time.value)
+            levels = [float(effect.metadata["fcp_xml"]["parameter"]["value"]) for effect in clip.effects]
+            found.append((clip.name, start, int(clip.duration().value), *(round(each, 3) for each in levels)))
+    expected = [
+        (each.name, each.start, each.end - each.start, *([round(10 ** (gain / 20), 3)] if gain else []))
+        for each in timeline.sounds
+        for gain in [each.level.gain]
+    ]  # fmt: skip
+    assert sorted(found) == sorted(expected)
+
+
 def test_levels_and_fades_are_in_each_form_that_has_sound(timeline: Timeline) -> None:
     read = otio.adapters.read_from_string(write_otio(timeline, Path.as_uri), "otio_json")
     facts = [clip.metadata[OWN] for track in read.audio_tracks()[1:] for clip in track.find_clips()]
