@@ -151,7 +151,7 @@ def _items(timeline: Timeline, url_of: UrlOf, rate: float, *, is_sound: bool) ->
                 clip.metadata[OWN].update(_level(shot.level))
             yield clip
             if shot.held:
-                yield _held(shot, url_of, rate)
+                yield otio.schema.Gap(duration=RationalTime(shot.held, rate)) if is_sound else _held(shot, url_of, rate)
         if is_sound:
             continue
         event, after = shot.event, following.event if following else None

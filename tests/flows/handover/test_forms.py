@@ -108,6 +108,7 @@ def test_otio_has_the_frames_of_the_film_and_every_take(timeline: Timeline) -> N
             assert handles.value == shot.take.frames - shot.take.first - shot.event.frames
     for track in read.audio_tracks():
         assert track.duration().value <= timeline.frames
+        assert all(not clip.effects for clip in track.find_clips())  # a held frame has no sound
 
 
 @given(timelines())
