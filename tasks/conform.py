@@ -10,7 +10,6 @@ from prefect import task
 from prefect.utilities.annotations import quote
 
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.generate import InspectedClip
 from storyreel.tasks.inspection.examine import facts_of
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.recording import LaidSound
@@ -49,7 +48,7 @@ async def conform(
     """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
     version = find_ffmpeg().version
     # What is not inspected was drawn here, and is in no high dynamic range.
-    is_inspected = isinstance(clip, InspectedClip) and clip.inspection is not None
+    is_inspected = getattr(clip, "inspection", None) is not None
     conversion = (await asyncio.to_thread(facts_of, clip.path)).colour.conversion if is_inspected else ()
     key = conform_key(
         clip.digest, edit, house, keep_sound, version, accept, laid,
