@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import pytest
 
 from storyreel.flows.production.report import Rendering
@@ -28,12 +29,21 @@ storyboard: 1
 title: Two Rooms
 format: {fps: 12}
 defaults: {duration: 6f}
+cast: {ana: {name: Ana}}
+subtitles: true
 CREDENTIALS
 shots:
   - {shot: 1A, action: One., provider: apiyi}
-  - {shot: 1B, action: Two., titles: [{caption: Later}]}
+  - {shot: 1B, action: Two., dialogue: [{ana: Hello}], titles: [{caption: Later}]}
 """
 DELIVERABLE = "deliverables: [{name: web, format: {size: 256x256}, titles: false}]"
+
+
+def content_of(film: Path) -> tuple[object, ...]:
+    """All that a player reads of a film: the kinds of its streams, each packet with its times, chapters and tags."""
+    with av.open(str(film)) as opened:
+        packets = [(packet.stream.index, packet.pts, packet.dts, bytes(packet)) for packet in opened.demux()]
+        return [stream.type for stream in opened.streams], packets, opened.chapters(), dict(opened.metadata)
 
 
 async def test_a_film_is_signed_once_with_what_its_services_have_signed(
@@ -58,9 +68,11 @@ async def test_a_film_is_signed_once_with_what_its_services_have_signed(
             monkeypatch.setenv(name, value)
         plain = await rendered("")
         sequence = Path(plain.sequence)
-        unsigned = sequence.read_bytes()
+        unsigned, played = sequence.read_bytes(), content_of(sequence)
+        assert played[0] == ["video", "audio", "subtitle", "data"], "with subtitles and chapters"
         made = await rendered("credentials: {author: Ana Film, prompts: true}\n" + DELIVERABLE)
         signed = sequence.read_bytes()
+        assert content_of(sequence) == played, "the signature moves it in its file, and changes nothing of it"
         assert verify_master(sequence, 12, HouseFormat(width=1280, height=720, rate=FrameRate.parse("12")))
         found = read_credentials(tmp_path / "out" / "deliverables" / "web.mp4", known_issuers())
         # Of what is in it: one shot is drawn in its shape, and no words lie over it.
