@@ -114,7 +114,20 @@ def _plan(
             *_warnings_of_overlaps(builder),
         ),
     )
-    return shapes.added_to(plan, in_shapes, free) if shapes else plan
+    return _warned(builder, shapes.added_to(plan, in_shapes, free)) if shapes else plan
+
+
+def _warned(builder: TakeBuilder, plan: Plan) -> Plan:
+    """The plan with what is to be known of the subtitles of its deliverables that are made."""
+    made = [each.written for each in plan.deliverables if each.is_made]
+    if not any(each.format.model_fields_set or each.subtitles for each in made):
+        return plan
+    # Imported late: most films have none.
+    from storyreel.flows.planning.finishing.subtitles import warnings_of_deliverable
+
+    film, lengths = builder.film, builder.spoken.lengths
+    warnings = [warning for each in made for warning in warnings_of_deliverable(film, each, plan.cut, lengths)]
+    return plan.model_copy(update={"warnings": (*plan.warnings, *warnings)}) if warnings else plan
 
 
 def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:

@@ -29,6 +29,12 @@ def soft_languages(film: Storyboard, deliverable: Deliverable) -> tuple[str, ...
     return subtitle_languages(film, deliverable) if is_soft else ()
 
 
+def shown_languages(film: Storyboard, deliverable: Deliverable) -> tuple[str, ...]:
+    """The languages of the subtitles that are tracks of a deliverable or in its picture."""
+    burnt_in = film_as(film, deliverable).burnt_in_language
+    return tuple(dict.fromkeys((*soft_languages(film, deliverable), *(() if burnt_in is None else (burnt_in,)))))
+
+
 def subtitle_languages(film: Storyboard, deliverable: Deliverable) -> tuple[str, ...]:
     """The languages of a deliverable's subtitles."""
     return deliverable.languages or film.languages or ("",)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.cut import Cut
+from storyreel.specs.derived.deliverable import film_as, shown_languages
 from storyreel.specs.derived.lines import Lengths, PlacedLine, name_of, placed_lines
+from storyreel.specs.language.deliverables import Deliverable
 from storyreel.specs.language.subtitles import translations_name
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.storyboard import Storyboard
@@ -50,14 +52,12 @@ def _track(
         SaidLine(each.line.shot, _words(film, each, language, translations), each.first_frame, each.end_frame)
         for each in placed
     ]
-    width, height = film.format.size
-    is_narrow = film.has_subtitle_tracks and width < height
     cues, departures = make_cues(
         said,
         [event.start for event in cut.events],
         cut.frames,
         cut.rate,
-        NARROW if is_narrow else USUAL,
+        NARROW if _is_narrow(film) else USUAL,
         language=language,
         is_adjusted=film.has_subtitle_tracks,
     )
@@ -91,6 +91,23 @@ def subtitle_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[
     yield from translation_warnings(film, translations)
     for track in subtitle_tracks(film, cut, lengths, translations):
         yield from _rule_warnings(film, track)
+
+
+def warnings_of_deliverable(film: Storyboard, deliverable: Deliverable, cut: Cut, lengths: Lengths) -> Iterator[str]:
+    """Sentences on rules of reading that the subtitles of a deliverable cannot keep, where its lines are not those of
+    the film. Raises TranslationsError."""
+    shown, wanted = film_as(film, deliverable), shown_languages(film, deliverable)
+    if not wanted or (film.has_subtitle_tracks and _is_narrow(film) == _is_narrow(shown)):
+        return
+    for track in subtitle_tracks(shown, cut, lengths, read_translations(film)):
+        if track.language in wanted:
+            yield from (f"{deliverable.name}: {warning}" for warning in _rule_warnings(shown, track))
+
+
+def _is_narrow(film: Storyboard) -> bool:
+    """Whether lines are as short as they must be in a picture that is higher than wide."""
+    width, height = film.format.size
+    return film.has_subtitle_tracks and width < height
 
 
 def translation_warnings(film: Storyboard, translations: Translations) -> Iterator[str]:

@@ -31,7 +31,7 @@ from storyreel.flows.production.text.overlays import FilmOverlays
 from storyreel.flows.production.text.subtitles import tracks_in_file, write_own_subtitles
 from storyreel.flows.production.text.words import subtitles_over, words_over
 from storyreel.specs.cut import EditPoints, Event, edit_points
-from storyreel.specs.derived.deliverable import film_as, soft_languages, subtitle_languages
+from storyreel.specs.derived.deliverable import film_as, shown_languages, soft_languages
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.language.deliverables import Centre
 from storyreel.specs.language.slates import owner_of
@@ -150,7 +150,7 @@ class _DeliverableMaker:
             name=f"deliver {name}",
         )
         self._takes.task_runs += self.task_runs
-        wanted = subtitle_languages(self._film, written) if soft or shown.burnt_in_language is not None else ()
+        wanted = shown_languages(self._film, written)
         beside = [track for track in tracks if track.language in wanted]
         texts = await asyncio.to_thread(write_own_subtitles, out, self._film, beside, of_film)
         width, height = self._planned.size
