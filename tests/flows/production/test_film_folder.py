@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.flows.production.film_folder import FilmSource, FolderTaken, check_folder, film_folder
+from storyreel.flows.production.delivery import Delivery
+from storyreel.flows.production.film_folder import (
+    FilmSource,
+    FolderTaken,
+    check_folder,
+    deliverable_files,
+    film_folder,
+)
+from storyreel.tasks.storage.bucket import Bucket
 
 TITLES = st.sampled_from(["Untitled", "untitled!", "守灯人", "🎬", "…", "", "Con", "x" * 200, "𠀀" * 80])
 NAMES = st.sampled_from(["a/film.yaml", "b/film.yaml", "a/untitled.yaml", "a/守.yaml", "b/🎬.yaml"])
@@ -136,3 +144,33 @@ def test_manifests_that_films_had_before_are_not_taken_for_those_of_others(here:
     for written in ("a/film.yaml", "film.yaml", "s3://films/packs/" + "0" * 64 + ".json", source.place):
         Path("cut/manifest.json").write_text(json.dumps({"title": "Untitled", "storyboard": written}))
         check_folder("cut", source)
+
+
+def test_deliverables_are_delivered_and_those_that_are_gone_are_removed(tmp_path: Path) -> None:
+    """At an address as in a folder; a manifest that somebody wrote leads to no other file."""
+    folder, there = tmp_path / "made", tmp_path / "there"
+    (folder / "deliverables").mkdir(parents=True)
+    for place in (folder, there):
+        (place / "deliverables").mkdir(parents=True, exist_ok=True)
+        for name in ("web.mp4", "old.mov", "old.fr.srt"):
+            (place / "deliverables" / name).write_text("film")
+        (place / "mine.mp4").write_text("mine")
+        told = [
+            {"name": "web", "file": "deliverables/web.mp4"},
+            {"name": "old", "file": "deliverables/old.mov", "subtitles": ["old.fr.srt"]},
+            {"name": "evil", "file": "deliverables/../mine.mp4", "subtitles": ["../mine.mp4", "x/web.srt"]},
+        ]
+        (place / "manifest.json").write_text(json.dumps({"deliverables": told}))
+    source = FilmSource("Film", str(tmp_path / "film.yaml"))
+    for delivery in (Delivery(folder, source), Delivery(folder, source, Bucket(there.as_uri()))):
+        delivery.remove_deliverables(["web"])
+    for place in (folder, there):
+        left = sorted(file.name for file in place.rglob("*") if file.is_file())
+        assert left == ["manifest.json", "mine.mp4", "web.mp4"]
+    (folder / "deliverables" / "web.mp4").write_text("new")
+    Delivery(folder, source, Bucket(there.as_uri())).deliver_files(["deliverables/web.mp4"])
+    assert (there / "deliverables" / "web.mp4").read_text() == "new"
+    assert deliverable_files(folder) == {"web": ["deliverables/web.mp4"], "old": ["deliverables/old.mov",
+                                         "deliverables/old.fr.srt"], "evil": []}  # fmt: skip
+    (folder / "manifest.json").write_text('{"deliverables": [7]}')
+    assert deliverable_files(folder) == {}
