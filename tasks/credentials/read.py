@@ -18,6 +18,8 @@ one here vouches for who signed it. `tampered`: the file or its credentials were
 
 _Map: TypeAlias = Mapping[str, Any]
 
+_ELSEWHERE = "Remote:"
+"""How the error of a file begins that has an address in the place of its credentials; c2pa-python has no class for it."""
 _OF_SIGNER = ("signingCredential.", "timeStamp.", "timestamp.")
 """How the codes of failures begin that say something of who signed, and nothing of the file."""
 
@@ -90,6 +92,11 @@ def read_credentials(file: Path, anchors: str = "") -> Credentials:
     except c2pa.C2paError.Io as error:
         raise CredentialsError(f"{file} is no whole film, picture or sound") from error
     except c2pa.C2paError as error:
+        if str(error).startswith(_ELSEWHERE):
+            where = str(error).rpartition(" ")[2]
+            return Credentials(
+                file=file, state="none", problems=(f"its credentials are at {where}; nothing is fetched",)
+            )
         return Credentials(file=file, state="tampered", problems=(str(error),))
     if reader is None:
         return Credentials(file=file, state="none")

@@ -158,7 +158,7 @@ _ANYTHING = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_stranger_writes_into_a_manifest_is_read_without_a_fault(data: st.DataObject) -> None:
     """Any part of a report may be anything."""
 
@@ -176,8 +176,24 @@ def test_whatever_a_stranger_writes_into_a_manifest_is_read_without_a_fault(data
     json.dumps(found.as_json())
 
 
+def test_credentials_that_are_kept_elsewhere_are_not_fetched_and_told(film: Path, here: dict[str, str]) -> None:
+    signing, elsewhere = (
+        Signing(claim=FilmClaim(title="T", takes=()), certificate=certificate_of(here)),
+        "http://a.example/m",
+    )
+    with c2pa.Builder(signing.claim.definition(), context=library.context()) as builder, signing._signer() as signer:
+        builder.set_no_embed()
+        builder.set_remote_url(elsewhere)
+        builder.sign_file(film, film.with_name("elsewhere.mp4"), signer)
+    found = read_credentials(film.with_name("elsewhere.mp4"))
+    assert (found.state, found.problems) == ("none", (f"its credentials are at {elsewhere}; nothing is fetched",))
+    kept = read_credentials(signed(film, certificate_of(here), take(film.with_name("elsewhere.mp4"))))
+    assert [one.name for one in kept.takes] == ["1A take 1"]
+
+
 def test_files_without_credentials_are_told_from_files_that_are_none(film: Path, tmp_path: Path) -> None:
     assert read_credentials(film).state == "none"
+    assert read_credentials(film).as_json()["takes"] == []
     (tmp_path / "text.txt").write_text("words")
     (tmp_path / "half.mp4").write_bytes(b"words")
     for name, said in {
