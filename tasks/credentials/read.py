@@ -19,7 +19,7 @@ one here vouches for who signed it. `tampered`: the file or its credentials were
 _Map: TypeAlias = Mapping[str, Any]
 
 _ELSEWHERE = "Remote:"
-"""How the error of a file begins that has an address in the place of its credentials; c2pa-python has no class for it."""
+"""How the error of a file begins that has an address in the place of its credentials; it has no class of its own."""
 _OF_SIGNER = ("signingCredential.", "timeStamp.", "timestamp.")
 """How the codes of failures begin that say something of who signed, and nothing of the file."""
 
@@ -39,9 +39,9 @@ class NamedTake(Frozen):
     source: str = ""
     """The last part of its digital source type: `trainedAlgorithmicMedia`."""
     own: str = ""
-    """Who wrote the credentials that its file had itself; empty if it had none."""
+    """Who wrote the credentials that its file had itself, or the address where they are; empty if it had none."""
     own_is_intact: bool | None = None
-    """Whether its file was what those say; None if it had none."""
+    """Whether its file was what those say; None if it had none, or they were not fetched."""
 
 
 class Credentials(Frozen):
@@ -93,10 +93,8 @@ def read_credentials(file: Path, anchors: str = "") -> Credentials:
         raise CredentialsError(f"{file} is no whole film, picture or sound") from error
     except c2pa.C2paError as error:
         if str(error).startswith(_ELSEWHERE):
-            where = str(error).rpartition(" ")[2]
-            return Credentials(
-                file=file, state="none", problems=(f"its credentials are at {where}; nothing is fetched",)
-            )
+            told = f"its credentials are at {str(error).rpartition(' ')[2]}; nothing is fetched"
+            return Credentials(file=file, state="none", problems=(told,))
         return Credentials(file=file, state="tampered", problems=(str(error),))
     if reader is None:
         return Credentials(file=file, state="none")
@@ -161,9 +159,14 @@ def _takes(active: _Map, manifests: _Map, actions: list[_Map]) -> Iterator[Named
             key=_text(told.get("key")),
             prompt=_text(told.get("prompt")),
             source=_text(told.get("source")).removeprefix(SOURCES) or _source(action),
-            own=(_generator(own) or "an unnamed program") if own else "",
+            own=(_generator(own) or "an unnamed program") if own else _elsewhere(ingredient),
             own_is_intact=not failed if own else None,
         )
+
+
+def _elsewhere(ingredient: _Map) -> str:
+    failures = _failures(ingredient.get("validation_results"))
+    return next((_text(one.get("url")) for one in failures if one.get("code") == "manifest.inaccessible"), "")
 
 
 def _is_of_signer(failure: _Map) -> bool:

@@ -188,7 +188,7 @@ def test_credentials_that_are_kept_elsewhere_are_not_fetched_and_told(film: Path
     found = read_credentials(film.with_name("elsewhere.mp4"))
     assert (found.state, found.problems) == ("none", (f"its credentials are at {elsewhere}; nothing is fetched",))
     kept = read_credentials(signed(film, certificate_of(here), take(film.with_name("elsewhere.mp4"))))
-    assert [one.name for one in kept.takes] == ["1A take 1"]
+    assert [(one.own, one.own_is_intact) for one in kept.takes] == [(elsewhere, None)]
 
 
 def test_files_without_credentials_are_told_from_files_that_are_none(film: Path, tmp_path: Path) -> None:
