@@ -34,10 +34,10 @@ WAYS = (("veryfast", 1), ("veryfast", 2), ("ultrafast", 1), ("superfast", 1), ("
 """Preset and threads; the first is used."""
 
 
-def make_clip(into: Path) -> Path:
+def make_clip(into: Path, seconds: int = 5) -> Path:
     """A clip as a service might send it."""
     options = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p")
-    command = [find_ffmpeg().path, "-v", "error", "-f", "lavfi", "-i", PICTURE, "-t", "5", *options, into]
+    command = [find_ffmpeg().path, "-v", "error", "-f", "lavfi", "-i", PICTURE, "-t", str(seconds), *options, into]
     subprocess.run(command, check=True)
     return into
 

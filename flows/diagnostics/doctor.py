@@ -27,7 +27,7 @@ from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
-from storyreel.specs.problems.phrases import abridged, counted, reason
+from storyreel.specs.problems.phrases import abridged, counted, listed, reason
 from storyreel.tasks.credentials.certificate import signing_note, users_own
 from storyreel.tasks.credentials.library import REMEDY as SIGNING
 from storyreel.tasks.credentials.library import CredentialsError, is_installed
@@ -38,7 +38,7 @@ from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import State as LedgerState
 from storyreel.tasks.ledger.schema import version
 from storyreel.tasks.media.binary import find_ffmpeg
-from storyreel.tasks.media.encoders import X264, working_hardware
+from storyreel.tasks.media.encoders import ENCODERS, X264, codecs_of, working_hardware
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.layout import has_raqm, missing_letters
 from storyreel.tasks.media.text.typefaces import Fonts, Weight, remedy
@@ -46,6 +46,7 @@ from storyreel.tasks.providers.animatic.voice.engine import REMEDY, engine
 from storyreel.tasks.settings import (
     CLIPS_URL,
     ENCODER,
+    FFMPEG,
     FONT,
     GUIDE_VOICE,
     MEDIA_URL,
@@ -124,6 +125,10 @@ def _ffmpeg(environment: Mapping[str, str]) -> Iterator[Check]:
         yield Check("ffmpeg", "missing", error.message, fix=error.hint)
         return
     yield Check("ffmpeg", "ok", f"{binary.version} at {binary.path}, with all needed features")
+    codecs = codecs_of(binary)
+    if lacking := [codec for codec in ENCODERS if codec not in codecs]:
+        detail = f"this ffmpeg cannot encode {listed(lacking)}, for deliverables that have such a `codec`"
+        yield Check("codecs", "note", detail, fix=f"unset {FFMPEG}, or install an ffmpeg that can")
     asked, working = Settings.read(environment).encoder, working_hardware(binary)
     if asked not in (X264, *working):
         detail = f"{asked}, which {ENCODER} names, does not work with this ffmpeg on this machine"

@@ -18,9 +18,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from storyreel.specs.language.codecs import Codec, Quality
+from storyreel.specs.problems.phrases import listed
 from storyreel.tasks.media.binary import Binary
 from storyreel.tasks.media.colour import Pixels
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.settings import FFMPEG
 
 Options = dict[str, str | int]
 
@@ -76,7 +78,7 @@ def encoder_of(codec: Codec, binary: Binary) -> str:
     if found is None:
         raise MediaError(
             f"{binary.path} cannot encode {codec}: it has no {' and no '.join(ENCODERS[codec])}",
-            hint=f"unset STORYREEL_FFMPEG to use the one of storyreel, or write another `codec`: {_others(binary)}",
+            hint=f"unset {FFMPEG} to use the one of storyreel, or write {listed(codecs_of(binary))} for its `codec`",
             next="storyreel doctor",
         )
     return found
@@ -85,10 +87,6 @@ def encoder_of(codec: Codec, binary: Binary) -> str:
 def codecs_of(binary: Binary) -> list[Codec]:
     """The codecs that an ffmpeg can encode."""
     return [codec for codec, some in ENCODERS.items() if binary.encoders.intersection(some)]
-
-
-def _others(binary: Binary) -> str:
-    return ", ".join(codecs_of(binary))
 
 
 def encoder_options(encoder: str, level: str, quality: Quality = "high", bit_rate: int | None = None) -> Options:

@@ -260,7 +260,7 @@ def test_an_ffmpeg_without_an_encoder_is_told_with_the_codecs_that_it_has() -> N
     assert encoders.encoder_of("av1", find_ffmpeg()) == "libsvtav1"
     with pytest.raises(MediaError, match="/opt/ffmpeg cannot encode h265: it has no libx265") as told:
         encoders.encoder_of("h265", old)
-    assert "h264, av1, dnxhr-hq" in told.value.hint
+    assert "`h264`, `av1` or `dnxhr-hq`" in told.value.hint
 
 
 async def test_a_take_that_fits_is_encoded_where_the_rate_is_another(tmp_path: Path) -> None:

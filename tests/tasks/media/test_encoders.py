@@ -5,6 +5,7 @@ ffmpeg's OpenH264, which needs no hardware, takes their place.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,14 @@ async def test_doctor_names_the_encoders_that_work_and_the_one_that_does_not(
     with pytest.raises(MediaError, match=r"cannot encode 128×72 with h264_none, which STORYREEL_ENCODER names") as told:
         await house_signature(TINY.model_copy(update={"encoder": "h264_none"}))
     assert told.value.hint == "unset STORYREEL_ENCODER"
+
+
+def test_doctor_names_the_codecs_of_deliverables_that_this_ffmpeg_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"STORYREEL_HOME": str(tmp_path)}
+    assert "codecs" not in {check.name for check in examine(environment, offline=True).checks}
+    lean = replace(find_ffmpeg(), encoders=frozenset({"libx264", "prores_ks", "dnxhd"}))
+    monkeypatch.setattr("storyreel.flows.diagnostics.doctor.find_ffmpeg", lambda: lean)
+    found = {check.name: check for check in examine(environment, offline=True).checks}["codecs"]
+    assert found.state == "note" and "cannot encode `h265` or `av1`" in found.detail and "STORYREEL_FFMPEG" in found.fix
