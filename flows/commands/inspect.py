@@ -1,4 +1,4 @@
-"""The command `inspect`, which compares the colours of a film's shots. Makes, buys and changes nothing."""
+"""The command `inspect`, which compares the colours of shots, and what deliverables keep. Buys and changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def inspect(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how brightness and colour differ between the shots of each scene, and propose grades. Changes nothing."""
+    """Show how brightness and colour differ between the shots of each scene, and propose grades. Changes nothing.
+
+    Of shots that a deliverable of another shape cuts it shows what is kept, and proposes a `frame_at` that keeps more.
+    """
     from storyreel.flows.drift.inspect import inspect_film, print_drift
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.production.film_folder import FilmSource, film_folder
