@@ -15,7 +15,8 @@ from storyreel.tasks.progress import StageReport
 
 def shown(*reports: StageReport, takes: int = 1, live: bool = False) -> str:
     plan: Any = SimpleNamespace(
-        takes=[SimpleNamespace(shot=f"{n}A", take=1, waits_for=()) for n in range(1, takes + 1)]
+        takes=[SimpleNamespace(shot=f"{n}A", take=1, waits_for=(), is_redrawn=False) for n in range(1, takes + 1)],
+        deliverables=(),
     )
     written = StringIO()
     console = Terminal(file=written, width=120, force_terminal=live)
