@@ -45,6 +45,8 @@ class Signing(Frozen):
                 with self._signer() as signer:
                     builder.sign_file(film, into, signer)
         except c2pa.C2paError as error:
+            if isinstance(error.__cause__, OSError):  # a full disk, for instance
+                raise error.__cause__ from error
             raise self._not_signed(error) from error
 
     def _signer(self) -> Any:

@@ -318,6 +318,13 @@ def test_an_authority_that_gives_no_timestamp_is_told_before_anything_is_made(
         try_certificate(certificate_of({**own, "STORYREEL_TIMESTAMP_URL": "http://127.0.0.1:9/"}))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux that is always full")
+def test_a_full_disk_is_told_as_one(film: Path, here: dict[str, str]) -> None:
+    signing = Signing(claim=FilmClaim(title="T", takes=(take(film),)), certificate=certificate_of(here))
+    with pytest.raises(OSError, match="No space left"):
+        signing.write(film, Path("/dev/full"))
+
+
 def test_what_is_said_and_who_says_it_are_its_identity_and_not_where_the_takes_are(
     film: Path, tmp_path: Path, here: dict[str, str]
 ) -> None:
