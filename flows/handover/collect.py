@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from filecmp import cmp
@@ -19,10 +20,13 @@ def collected(timeline: Timeline, folder: Path) -> Timeline:
         # A file that is of several takes is there for each: by their names they are known when they come back.
         if (media.file, name) not in names:
             names[media.file, name] = into = _free(folder / f"{_safe(name)}{media.file.suffix}", set(names.values()))
-            if not (into.exists() and cmp(media.file, into, shallow=False)):
+            # Of copies with the time of their file the content is not compared.
+            if not (into.exists() and cmp(media.file, into)):
                 folder.mkdir(parents=True, exist_ok=True)
                 with replacing(into) as fresh:
                     shutil.copyfile(media.file, fresh)
+                    times = media.file.stat()
+                    os.utime(fresh, ns=(times.st_atime_ns, times.st_mtime_ns))
         return media.model_copy(update={"file": names[media.file, name]})
 
     shots = tuple(

@@ -26,6 +26,7 @@ class TakeNames:
 
     def __init__(self, timeline: Timeline) -> None:
         self._takes = {shot.slate: {take.number for take in shot.takes} for shot in timeline.shots}
+        self._known = {(shot.slate, take.number): take for shot in timeline.shots for take in shot.takes}
         self._slates = {_composed(slate): slate for slate in self._takes}
         self._files: dict[str, list[Named]] = {}
         for shot in timeline.shots:
@@ -59,6 +60,14 @@ class TakeNames:
     def take(self, slate: str, number: int) -> Named | None:
         """This take of a shot; None if the film has none of that number."""
         return Named(slate, number) if number in self._takes[slate] else None
+
+    def shift(self, named: Named, key: object, first: object) -> int:
+        """Frames by which a take begins later than the clip that stood for it when the timeline was written: a drawing.
+
+        `key` and `first` are those of that clip.
+        """
+        take = self._known.get((named.slate, named.take or 0))
+        return take.first - first if take and take.key != key and isinstance(first, int) else 0
 
 
 def _plain(name: str) -> str:

@@ -185,8 +185,8 @@ def _held(shot: TimelineShot, url_of: UrlOf, rate: float) -> otio.schema.Clip:
 
 
 def _reference(shot: TimelineShot, take: TimelineTake, url_of: UrlOf, rate: float) -> otio.core.MediaReference:
-    facts = {"take": take.number, "key": take.key, "provider": take.provider, "model": take.model, "seed": take.seed,
-             "prompt": take.prompt}  # fmt: skip
+    facts = {"take": take.number, "key": take.key, "first": take.first, "provider": take.provider,
+             "model": take.model, "seed": take.seed, "prompt": take.prompt}  # fmt: skip
     name = f"{shot.slate} {take.name}"  # some readers know a file by this name alone
     if take.media is None:
         return otio.schema.MissingReference(name, _range(0, take.frames, rate), {OWN: facts})

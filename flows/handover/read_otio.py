@@ -91,6 +91,8 @@ def _add_clip(clip: Any, builder: CutBuilder, rate: FrameRate, names: TakeNames)
     start, frames = (_frames(each, rate, builder, clip.name) for each in (span.start_time, span.duration))
     if media and media.start_time.value:  # the file has a timecode of its own
         start -= _frames(media.start_time, rate, builder, clip.name)
+    then = _own(clip.media_reference) if clip.media_reference else {}
+    start += names.shift(named, then.get("key"), then.get("first"))
     if own.get(HELD):
         builder.held(named.slate, frames)
         return

@@ -284,6 +284,22 @@ def test_takes_of_one_file_come_back_as_themselves_and_are_collected_each(
     assert {each.name for each in (tmp_path / "to/media").iterdir()} == names
 
 
+def test_a_cut_of_drawings_is_that_of_the_takes_that_are_bought_later(tmp_path: Path, home: Path) -> None:
+    """A drawing has handles and so begins later: the shot still begins where the editor has moved it, from its own."""
+    drawn, film = (
+        timeline_of(tmp_path, FILM.replace("provider: apiyi", "provider: animatic")),
+        timeline_of(tmp_path, FILM),
+    )
+    firsts = [[shot.take.first for shot in each.shots] for each in (drawn, film)]
+    assert firsts == [[0, 3, 0], [0, 0, 0]]
+    write_timeline(drawn, "otio", tmp_path / "drawn.otio")
+    assert READERS["otio"](tmp_path / "drawn.otio", film.rate, TakeNames(film)) == as_edited(film)
+    text = (tmp_path / "drawn.otio").read_text().replace('"value": 3.0', '"value": 8.0')
+    (tmp_path / "drawn.otio").write_text(text)
+    cut = READERS["otio"](tmp_path / "drawn.otio", film.rate, TakeNames(film))
+    assert cut.shots[1].first == 8 - 3
+
+
 def test_a_name_is_found_however_its_accents_are_written(tmp_path: Path, home: Path) -> None:
     names = TakeNames(timeline_of(tmp_path, CUTS.replace("1B", "Tür")))
     apart = unicodedata.normalize("NFD", "Tür")
@@ -297,7 +313,11 @@ def test_a_copy_with_other_content_is_made_anew(tmp_path: Path, home: Path) -> N
     (tmp_path / "media").mkdir()
     (tmp_path / "media/1A-take-1.mp4").write_bytes(b"old")
     collected(timeline, tmp_path / "media")
-    assert (tmp_path / "media/1A-take-1.mp4").read_bytes() == b"new"
+    copies = sorted((tmp_path / "media").iterdir())
+    assert [each.read_bytes() for each in copies] == [b"new"] * 3
+    there = [each.stat().st_ino for each in copies]
+    collected(timeline, tmp_path / "media")
+    assert [each.stat().st_ino for each in copies] == there  # nothing was copied again
 
 
 @pytest.mark.parametrize("form", READERS)
