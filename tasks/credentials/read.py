@@ -20,8 +20,10 @@ _Map: TypeAlias = Mapping[str, Any]
 
 _ELSEWHERE = "Remote:"
 """How the error of a file begins that has an address in the place of its credentials; it has no class of its own."""
-_OF_SIGNER = ("signingCredential.", "timeStamp.", "timestamp.")
-"""How the codes of failures begin that say something of who signed, and nothing of the file."""
+_BEFORE_ITS_TIME = "prerelease"
+_OF_SIGNER = ("credential", "timestamp")
+"""Words in the codes of failures that say something of who signed and when, and nothing of the file:
+`signingCredential.untrusted`, `cawg.x509.credential.untrusted`, `timeStamp.mismatch`."""
 
 
 class NamedTake(Frozen):
@@ -95,6 +97,10 @@ def read_credentials(file: Path, anchors: str = "") -> Credentials:
         if str(error).startswith(_ELSEWHERE):
             told = f"its credentials are at {str(error).rpartition(' ')[2]}; nothing is fetched"
             return Credentials(file=file, state="none", problems=(told,))
+        if _BEFORE_ITS_TIME in str(error):
+            raise CredentialsError(
+                f"{file} has credentials in a form from before C2PA 1.0, which is not read"
+            ) from error
         return Credentials(file=file, state="tampered", problems=(str(error),))
     if reader is None:
         return Credentials(file=file, state="none")
@@ -125,7 +131,7 @@ def _told(file: Path, store: object) -> Credentials:
         author=_author(said),
         source=_source(begun),
         edits=tuple(filter(None, edits)),
-        takes=tuple(_takes(active, manifests, actions)),
+        takes=tuple(_takes(active, manifests, actions, _map(store).get("validation_results"))),
     )
 
 
@@ -135,7 +141,7 @@ def _state(state: str, failures: list[_Map]) -> State:
     return "unknown_signer" if failures and all(map(_is_of_signer, failures)) else "tampered"
 
 
-def _takes(active: _Map, manifests: _Map, actions: list[_Map]) -> Iterator[NamedTake]:
+def _takes(active: _Map, manifests: _Map, actions: list[_Map], results: object) -> Iterator[NamedTake]:
     """Its ingredients, with what their metadata or else the actions say of each."""
     placed = {
         _text(part.get("url")).rpartition("/")[2]: action
@@ -148,7 +154,7 @@ def _takes(active: _Map, manifests: _Map, actions: list[_Map]) -> Iterator[Named
         agent = action.get("softwareAgent")
         shots = told.get("shots")
         own = _map(manifests.get(_text(ingredient.get("active_manifest"))))
-        failed = [each for each in _failures(ingredient.get("validation_results")) if not _is_of_signer(each)]
+        failed = [each for each in _failures_of(ingredient, results) if not _is_of_signer(each)]
         yield NamedTake(
             name=_text(ingredient.get("title")) or _text(ingredient.get("label")),
             kind=_text(told.get("kind")),
@@ -170,15 +176,26 @@ def _elsewhere(ingredient: _Map) -> str:
 
 
 def _is_of_signer(failure: _Map) -> bool:
-    return _text(failure.get("code")).startswith(_OF_SIGNER)
+    code = _text(failure.get("code")).lower()
+    return any(word in code for word in _OF_SIGNER)
 
 
 def _failures(results: object) -> list[_Map]:
     return _maps(_map(_map(results).get("activeManifest")).get("failure"))
 
 
+def _failures_of(ingredient: _Map, results: object) -> list[_Map]:
+    """What was found when it became one, which older credentials have in another place, and what is found now."""
+    deltas = (
+        each for each in _maps(_map(results).get("ingredientDeltas"))
+        if _text(each.get("ingredientAssertionURI")).rpartition("/")[2] == ingredient.get("label")
+    )  # fmt: skip
+    now = [one for delta in deltas for one in _maps(_map(delta.get("validationDeltas")).get("failure"))]
+    return [*_failures(ingredient.get("validation_results")), *_maps(ingredient.get("validation_status")), *now]
+
+
 def _source(action: _Map) -> str:
-    return _text(action.get("digitalSourceType")).removeprefix(SOURCES)
+    return _text(action.get("digitalSourceType")).strip().removeprefix(SOURCES)
 
 
 def _generator(manifest: _Map) -> str:

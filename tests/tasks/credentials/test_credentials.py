@@ -176,6 +176,43 @@ def test_whatever_a_stranger_writes_into_a_manifest_is_read_without_a_fault(data
     json.dumps(found.as_json())
 
 
+@pytest.mark.parametrize(
+    ("place", "is_intact"),
+    [
+        ({"validation_status": [{"code": "claimSignature.mismatch"}]}, False),
+        ({"validation_status": [{"code": "timeStamp.mismatch"}, {"code": "cawg.x509.credential.untrusted"}]}, True),
+        ({"validation_results": {"activeManifest": {"failure": [{"code": "assertion.bmffHash.mismatch"}]}}}, False),
+        ({}, True),
+    ],
+)
+def test_a_take_that_was_changed_is_told_wherever_its_credentials_say_so(
+    place: dict[str, Any], is_intact: bool
+) -> None:
+    """Forms of credentials as the samples of c2pa-python have them: made by versions from 0.12 on."""
+    ingredient = {"title": "a.mp4", "label": "c2pa.ingredient.v2", "active_manifest": "b", **place}
+    report = {
+        "active_manifest": "a",
+        "validation_state": "Valid",
+        "manifests": {"a": {"ingredients": [ingredient]}, "b": {"title": "b"}},
+    }
+    (found,) = _told(Path("film.mp4"), report).takes
+    assert (found.own, found.own_is_intact) == ("an unnamed program", is_intact)
+    uri = "self#jumbf=/c2pa/a/c2pa.assertions/c2pa.ingredient.v2"
+    failure = {"failure": [{"code": "claimSignature.mismatch"}]}
+    report["validation_results"] = {"ingredientDeltas": [{"ingredientAssertionURI": uri, "validationDeltas": failure}]}
+    (found,) = _told(Path("film.mp4"), report).takes
+    assert found.own_is_intact is False
+
+
+def test_credentials_of_people_whom_nobody_knows_are_no_change_of_the_file() -> None:
+    codes = ("signingCredential.untrusted", "cawg.x509.credential.untrusted", "signingCredential.expired")
+    report = {
+        "validation_state": "Invalid",
+        "validation_results": {"activeManifest": {"failure": [{"code": code} for code in codes]}},
+    }
+    assert _told(Path("film.mp4"), report).state == "unknown_signer"
+
+
 def test_credentials_that_are_kept_elsewhere_are_not_fetched_and_told(film: Path, here: dict[str, str]) -> None:
     signing, elsewhere = (
         Signing(claim=FilmClaim(title="T", takes=()), certificate=certificate_of(here)),
