@@ -85,6 +85,8 @@ async def make_deliverables(
             made.append(rendered)
             report_stage("", number, "done")
             get_run_logger().info("deliverable %s: %s", planned.name, rendered.in_words)
+            if rendered.level and rendered.level.shortfall:
+                get_run_logger().warning("deliverable %s: %s", planned.name, rendered.level.shortfall)
     return made, failed
 
 
@@ -224,7 +226,7 @@ class _DeliverableMaker:
 
     def _edit(self, take: PlannedTake, made: MadeTake) -> EditPoints:
         """The frames of a take that are used, counted at the deliverable's rate."""
-        if self._cut is self._plan.cut:
+        if self._cut.rate == self._plan.cut.rate:
             return made.candidate.edit
         request, rate = made.candidate.request, self._cut.rate
         anchor = anchor_of(self._shots[owner_of(take.shot)], self._film.continued)

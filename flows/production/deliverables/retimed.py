@@ -25,7 +25,7 @@ class Retimer:
 
     def sound(self, sound: FilmSound) -> FilmSound:
         """What is heard besides the clips."""
-        if self._other is self._film:
+        if self._other.rate == self._film.rate:
             return sound
         return sound.model_copy(
             update={
