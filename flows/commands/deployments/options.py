@@ -119,7 +119,7 @@ def film_options(
     out: str | None,
     name: str | None,
     limits: list[str] | None,
-    deliverables: list[str] | None,
+    deliverables: list[str] | None = None,
     **more: Any,
 ) -> list[FilmOptions]:
     """The options of each film, named here or in a file. Raises typer.BadParameter and DeploymentsError."""

@@ -158,6 +158,15 @@ def test_the_command_line_holds_for_films_that_say_nothing(films: Path, tmp_path
     assert two.vars == {"city": "Lyon"} and [describe(each) for each in one.schedules] == WEEKLY_AND_MONTHLY
 
 
+def test_deliverables_are_those_of_the_film_or_of_the_command_line(films: Path, tmp_path: Path) -> None:
+    file = tmp_path / "deployments.yaml"
+    file.write_text(
+        "deployments: 1\nfilms: [{film: films/one.yaml, deliverables: [web, phone]}, {film: films/two.yaml}]\n"
+    )
+    one, two = read_deployments_file(file, FilmOptions(storyboard=file, deliverables=("none",)))
+    assert (one.run().deliverables, two.run().deliverables) == (("web", "phone"), ("none",))
+
+
 def test_the_file_of_the_documentation_is_read(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "deployments" / "README.md").read_text()
     (text,) = re.findall(r"^```yaml\n(deployments: 1\n.*?)^```", page, re.MULTILINE | re.DOTALL)
