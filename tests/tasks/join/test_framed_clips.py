@@ -57,6 +57,7 @@ def test_a_key_is_another_only_where_the_picture_is(tmp_path: Path) -> None:
     def key(**named: Framing) -> str:
         return conform_key("clip", WHOLE, TINY, True, "9", None, **named)
 
+    assert key() == "73b17537fd843a61b4f050f5be794ec6d017388a655e85801f68bbe40ab0864f"
     assert key() == key(framing=BARS) == key(framing=Framing(how="bars", x=0.1)), "as by the version before"
     framings = [BARS, CENTRE, BLUR, Framing(how="crop", x=0.4), Framing(how="crop", y=0.4)]
     assert len({key(framing=each) for each in framings}) == len(framings)
