@@ -108,9 +108,12 @@ class Shapes:
             if one.problem:
                 yield f"the deliverable {one.name} cannot be made: {one.problem}"
             elif not one.is_made:
-                buys = f"would buy {summarize_purchases(one.to_buy)}" if one.to_buy else "has an order of unknown state"
-                again = shlex.join(["storyreel", "render", file, "--deliverable", one.name])
-                yield f"the deliverable {one.name} {buys}, and is left out; next: {again}"
+                is_unknown = any(take.state == "unknown" for take in one.takes)
+                why = "has an order of which nobody knows whether it was accepted"
+                why = why if is_unknown else f"would buy {summarize_purchases(one.to_buy)}"
+                render = shlex.join(["storyreel", "render", file, "--deliverable", one.name])
+                again = "storyreel reconcile" if is_unknown else render
+                yield f"the deliverable {one.name} {why}, and is left out; next: {again}"
 
     def _in_order(self, plan: Plan, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
         """The takes of a deliverable in the order of the film, stills before what is made of them."""

@@ -178,6 +178,8 @@ def test_what_was_bought_for_a_deliverable_is_in_it_without_being_named(file: Pa
         some = rows | rows_of(bought, ("1B@web", state), reason="no answer")
         plan = make_plan(read(file), history_of(some))
         assert not plan.deliverables[0].is_made and not plan.bought
+        (told,) = [warning for warning in plan.warnings if "web" in warning]
+        assert told.endswith("storyreel reconcile" if state is State.UNKNOWN else "film.yaml --deliverable web")
 
 
 def test_a_selection_is_of_the_film_and_of_the_deliverables_that_are_asked_for(file: Path) -> None:
