@@ -183,6 +183,21 @@ def test_runs_killed_over_a_shape_of_a_deliverable_buy_it_once_and_keep_the_film
     assert len(stage.bought) == 2 and [order.order.ratio for order in stage.service.accepted] == ["16:9", "9:16"]
 
 
+@pytest.mark.parametrize("stage", [IN_A_SHAPE], indirect=True)
+def test_an_order_of_a_shape_that_nobody_knows_of_is_not_made_again_and_the_film_goes_on(stage: Stage) -> None:
+    stage.run()
+    stage.deliverable = "web"
+    stage.die_at(UNKNOWABLE[2])
+    assert_told_to_be_unknown(stage)
+    assert len(stage.bought) == 2
+    stage.deliverable = ""
+    code, out, err = stage.run()
+    assert code == 0, err
+    assert "deliverables" not in json.loads(out) and len(stage.bought) == 2
+    settled = command("reconcile", folder=stage.folder, environment=stage.environment)
+    assert "One Room 1A@web take 1" in settled.stdout + settled.stderr
+
+
 def test_runs_killed_over_an_edit_and_what_goes_on_from_it_buy_each_take_once(
     tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
 ) -> None:
