@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from storyreel.specs.language.base import StoryboardModel
 from storyreel.specs.language.credentials import Credentials
 from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.imprint import Label, Metadata
 from storyreel.specs.language.models import (
     Budget,
     Camera,
@@ -133,6 +134,10 @@ class Storyboard(StoryboardModel):
     """The lettering of titles, cards, credits and subtitles."""
     titles: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     """Words over the picture, by times of the film."""
+    label: Label | None = None
+    """Words in a corner of the picture, over all shots that a model made: `AI generated`."""
+    metadata: Metadata | None = None
+    """Tags of the film's file: description, date, language, author, copyright."""
     credentials: Credentials | None = None
     """Content Credentials (C2PA) in the film: which model at which service made which take, signed."""
     deliverables: Annotated[tuple[Deliverable, ...], Field(max_length=20)] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from prefect import task
@@ -44,6 +45,7 @@ async def assemble(
     sound: FilmSound,
     chapters: Sequence[Chapter],
     texts: Sequence[TextTrack],
+    tags: Mapping[str, str] = MappingProxyType({}),
     signing: Signing | None = None,
     studio: Studio,
     progress: Progress,
@@ -62,6 +64,7 @@ async def assemble(
         sound=quote(sound),
         chapters=quote(chapters),
         texts=quote(texts),
+        tags=quote(dict(tags)),
         signing=quote(signing),
         cache=studio.house_folder,
         shared=studio.shared_pieces,

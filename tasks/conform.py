@@ -12,6 +12,7 @@ from prefect.utilities.annotations import quote
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.inspection.examine import facts_of
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.label_mark import LabelMark
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.grading.grade import Grading
@@ -41,18 +42,21 @@ async def conform(
     is_draft: bool = False,
     grading: Grading | None = None,
     framing: Framing = BARS,
+    label: LabelMark | None = None,
+    is_foreign: bool,
     name: str,
     tags: Collection[str],
     progress: Progress,
 ) -> HouseClip:
-    """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
+    """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError.
+
+    `is_foreign` is whether the clip may have colours of any kind, as it was not drawn on this machine.
+    """
     version = find_ffmpeg().version
-    # What is not inspected was drawn here, and is in no high dynamic range.
-    is_inspected = getattr(clip, "inspection", None) is not None
-    conversion = (await asyncio.to_thread(facts_of, clip.path)).colour.conversion if is_inspected else ()
+    conversion = (await asyncio.to_thread(facts_of, clip.path)).colour.conversion if is_foreign else ()
     key = conform_key(
         clip.digest, edit, house, keep_sound, version, accept, laid,
-        is_draft=is_draft, grading=grading, framing=framing, conversion=conversion,
+        is_draft=is_draft, grading=grading, framing=framing, conversion=conversion, label=label,
     )  # fmt: skip
     return await run_cached(
         conform_task,
@@ -69,6 +73,7 @@ async def conform(
         is_draft=is_draft,
         grading=quote(grading),
         framing=quote(framing),
+        label=quote(label),
         progress=progress,
         shared=studio.shared_pieces,
         tags=tags,

@@ -140,12 +140,14 @@ def _warnings_of_subtitles(builder: TakeBuilder) -> tuple[str, ...]:
 
 
 def _warnings_of_overlaps(builder: TakeBuilder) -> tuple[str, ...]:
-    if not (builder.film.titles or any(shot.titles for shot in builder.film.all_shots)):
+    film = builder.film
+    has_label_and_subtitles = film.label and film.burnt_in_language is not None
+    if not (film.titles or any(shot.titles for shot in film.all_shots) or has_label_and_subtitles):
         return ()
     # Imported late, as above.
     from storyreel.flows.planning.finishing.overlaps import overlap_warnings
 
-    return tuple(overlap_warnings(builder.film, builder.cut, builder.spoken.lengths))
+    return tuple(overlap_warnings(film, builder.cut, builder.spoken.lengths))
 
 
 def _with_states(builder: TakeBuilder, takes: Sequence[PlannedTake]) -> list[PlannedTake]:

@@ -183,11 +183,13 @@ def _film(plan: Plan) -> dict[str, str]:
     """Values that change the film and none of its takes, by name."""
     fades = [f"{event.shot} {event.fade_in} {event.fade_out}" for event in plan.cut.events]
     grades = [f"{take.shot} {take.grading.facts}" for take in plan.clips if take.grading]
+    labels = [f"{take.shot} {take.label.facts}" for take in plan.clips if take.label]
     sounds = plan.sound.facts()
     film = {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": sounds["music"]}
     added = {
         "narration": plan.narration,
         "grade": ", ".join(dict.fromkeys(grades)),
+        "label": ", ".join(dict.fromkeys(labels)),
         "words over the picture": plan.lettering,
         "deliverables": ", ".join(each.facts for each in plan.deliverables),
     } | sounds

@@ -60,6 +60,7 @@ class FilmFinisher(NamedTuple):
             self.delivery.folder / "sequence.mp4",
             overlaid=overlaid,
             title=plan.name,
+            tags=film.metadata.tags if film.metadata else {},
             sound=sound_of_plan(film, plan),
             chapters=chapters(film, plan.cut),
             texts=text_tracks(film, self.subtitles),

@@ -33,7 +33,7 @@ async def finished_takes(plan: Plan, studio: Studio, house: HouseFormat, accept:
         key = conform_key(
             purchase.clip, take.edit, house, take.keep_sound, find_ffmpeg().version, accept,
             laid_sound(take, take.chosen), is_draft=plan.is_draft, grading=take.grading,
-            conversion=facts.colour.conversion if facts else (),
+            conversion=facts.colour.conversion if facts else (), label=take.label_of(take.chosen),
         )  # fmt: skip
         return studio.piece_folder(key).exists()
 

@@ -307,6 +307,8 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering, subtitles: Se
     for take in plan.circled:
         if take.grading:
             places[take.shot]["grade"] = take.grading.as_json()
+        if label := take.label_of(take.chosen):
+            places[take.shot]["label"] = label.as_json()
     name = PurePath(rendering.sequence).name
     film = {
         "title": plan.title,

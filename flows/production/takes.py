@@ -159,9 +159,14 @@ class TakeRuns:
     @property
     def accepted_signature(self) -> str | None:
         """The signature of clips that need no conforming. None if any will do: all transitions of the film are cuts,
-        and no shot is graded."""
+        and no shot is graded or labelled."""
         has_encoded = any(
-            take.edit.join_in or take.edit.join_out or take.edit.fade_in or take.edit.fade_out or take.grading
+            take.edit.join_in
+            or take.edit.join_out
+            or take.edit.fade_in
+            or take.edit.fade_out
+            or take.grading
+            or take.label_of(take.chosen)
             for take in self._plan.circled
         )
         return self._house_signature if has_encoded else None
@@ -351,6 +356,8 @@ class TakeRuns:
             laid=laid_sound(take, made.candidate),
             is_draft=self._plan.is_draft,
             grading=take.grading,
+            label=take.label_of(made.candidate),
+            is_foreign=made.inspection is not None,
             name=f"conform {take.shot}",
             tags=shot_tags(take.shot, take.scene),
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),

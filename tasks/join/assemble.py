@@ -73,6 +73,7 @@ async def assemble_film(
     sound: FilmSound = PLAIN,
     chapters: Sequence[Chapter] = (),
     texts: Sequence[TextTrack] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
     signing: Signing | None = None,
     shared: SharedPieces | None = None,
     progress: Progress | None = None,
@@ -80,11 +81,11 @@ async def assemble_film(
     """Join house clips, one per event of the cut and in its order, into the file `out`.
 
     The key of a dissolve is the shot that it leads into; that of a piece with words over it the frame of the film at
-    which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles, `signing` the Content
-    Credentials that it gets. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces
-    that hosts share. Equal input gives equal bytes, but for the signature: if `out` has those of a film that was joined
-    of the same pieces, it stays. Else the film is verified before it replaces `out`: on MediaError, CredentialsError or
-    cancellation `out` is unchanged.
+    which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles, `tags` those of the
+    file beside its title, `signing` the Content Credentials that it gets. Encoded sound is found and stored in the
+    house cache `cache`, and copied from the pieces that hosts share. Equal input gives equal bytes, but for the
+    signature: if `out` has those of a film that was joined of the same pieces, it stays. Else the film is verified
+    before it replaces `out`: on MediaError, CredentialsError or cancellation `out` is unchanged.
     """
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
     pieces = [*clips, *dissolves.values(), *overlaid.values()]
@@ -95,10 +96,10 @@ async def assemble_film(
         cut, sounds, sound, cache, codec=house.sound_codec, shared=shared, progress=heard
     )
     files = [piece.sound for piece in encoded]
-    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts, signing)
+    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts, tags, signing)
 
     def copy(film: Path, report: Progress) -> None:
-        mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report, texts=texts)
+        mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report, texts=texts, tags=tags)
         if signing:
             # Beside the film, under its name: by its ending the library knows how to write into it.
             signed = film.parent / "signed" / film.name
@@ -135,7 +136,7 @@ class _Made(Frozen):
 def _record_file(
     cache: Path, cut: Cut, pictures: Sequence[PicturePiece], sound: Sequence[SoundPiece],
     ranges: Sequence[PictureRange], house: HouseFormat, title: str, chapters: Sequence[Chapter],
-    texts: Sequence[TextTrack], signing: Signing | None,
+    texts: Sequence[TextTrack], tags: Mapping[str, str], signing: Signing | None,
 ) -> Path:  # fmt: skip
     """The place in the house cache of the record of a film, by everything that its bytes depend on."""
     digests = {piece.picture: (piece.picture_digest, piece.signature, piece.delay) for piece in pictures}
@@ -153,6 +154,7 @@ def _record_file(
         title,
         chapters,
         *((texts,) if texts else ()),
+        *(("tags", dict(tags)) if tags else ()),
         *((signing.identity,) if signing else ()),
     )
     return piece_folder(cache, key) / "film.json"

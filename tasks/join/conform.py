@@ -18,6 +18,7 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join import draft_mark
+from storyreel.tasks.join.label_mark import LabelMark
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.join.sound.clips import ClipSound
@@ -87,6 +88,7 @@ def conform_key(
     grading: Grading | None = None,
     framing: Framing = BARS,
     conversion: tuple[object, ...] = (),
+    label: LabelMark | None = None,
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on; `conversion` is that of
     the clip's `Colour`."""
@@ -94,7 +96,17 @@ def conform_key(
     mark = ("draft", draft_mark.VERSION) if is_draft else ()
     graded = [grading.facts] if grading else []
     framed = [framing.facts] if framing.facts else []
-    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark, *graded, *framed, *conversion)
+    return cache_key(
+        "conform",
+        _VERSION,
+        *facts,
+        *([laid.facts] if laid else []),
+        *mark,
+        *graded,
+        *framed,
+        *conversion,
+        *([label.facts] if label else []),
+    )
 
 
 async def conform_clip(
@@ -111,17 +123,20 @@ async def conform_clip(
     is_draft: bool = False,
     grading: Grading | None = None,
     framing: Framing = BARS,
+    label: LabelMark | None = None,
     facts: Callable[[Path], Probe] = probe,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
     house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
-    sound, whatever `keep_sound` says of its own. With `grading` it is always encoded, as with `is_draft`, which
-    puts the mark of a draft on it. `framing` is for a take whose shape is not the house's. `facts` gives the facts
-    about the take. Raises MediaError.
+    sound, whatever `keep_sound` says of its own. With `grading` it is always encoded, as with a `label` and with
+    `is_draft`, which puts the mark of a draft on it. `framing` is for a take whose shape is not the house's. `facts`
+    gives the facts about the take. Raises MediaError.
     """
-    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, grading, framing, facts)
+    make = partial(
+        _make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, grading, framing, label, facts
+    )
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -132,22 +147,28 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 async def _make(
     take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
-    progress: Progress | None, is_draft: bool, grading: Grading | None, framing: Framing,
+    progress: Progress | None, is_draft: bool, grading: Grading | None, framing: Framing, label: LabelMark | None,
     facts: Callable[[Path], Probe], folder: Path,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(facts, take)
     clip = source.path
     edit = edit.within(source.frames_at(house.rate))
-    is_changed = is_draft or grading is not None
+    is_changed = is_draft or grading is not None or label is not None
     untouched = not is_changed and needs_no_encoding(source, edit, house) and accept in (None, source.signature)
     picture, sound = folder / f"picture{house.suffix}", folder / "sound.s16"
     taken = opened(source)
     outputs: list[OutputStream] = []
-    tables = folder / "tables"
+    tables, drawn = folder / "tables", folder / "drawn"
     steps = await asyncio.to_thread(grading.prepared, tables) if grading else ()
     if not untouched:
         grade = partial(graded, steps=steps) if steps else None
-        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture, is_draft, grade, framing))
+        shown = _shown(picture_of(source, taken), source, edit, house, grade, framing)
+        if label:
+            drawn.mkdir()
+            shown = await asyncio.to_thread(label.over, shown, house, drawn)
+        if is_draft:
+            shown = draft_mark.with_draft_mark(shown, house)
+        outputs.append(_picture(shown, edit, house, picture))
     heard: FilterableStream | None = None
     if laid:
         heard = _with_fades(await asyncio.to_thread(laid.samples, edit, house.rate), edit, house)
@@ -158,8 +179,8 @@ async def _make(
     if outputs:
         seconds = house.rate.seconds(edit.total)
         await run(tolerant(ffmpeg.merge_outputs(*outputs)), frames=edit.total, seconds=seconds, progress=progress)
-    if grading:
-        await asyncio.to_thread(shutil.rmtree, tables)
+    for made in (tables, drawn):
+        await asyncio.to_thread(shutil.rmtree, made, ignore_errors=not made.exists())
     if laid:
         await asyncio.to_thread(laid.check)
     result = source if untouched else await asyncio.to_thread(probe, picture)
@@ -180,12 +201,11 @@ async def _make(
     )
 
 
-def _picture(
-    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path, is_draft: bool,
-    grade: Grade | None, framing: Framing,
-) -> OutputStream:  # fmt: skip
-    """The used frames, graded and framed, with held edges and fades, and keyframes at both ends of the body; marked if
-    it is a draft."""
+def _shown(
+    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, grade: Grade | None,
+    framing: Framing,
+) -> FilterableStream:  # fmt: skip
+    """The used frames, graded and framed, with held edges and fades."""
     end = edit.first + edit.frames
     # A clip may end early, and of one whose rate is converted the last frame may be rounded away: the last is held.
     picture = house.converted(picture, source, grade, framing).filter("tpad", stop=-1, stop_mode="clone")
@@ -199,8 +219,11 @@ def _picture(
     if edit.fade_out:
         # ffmpeg does not darken the start frame. One frame earlier, the last frame is black.
         picture = picture.filter("fade", t="out", start_frame=edit.total - edit.fade_out - 1, nb_frames=edit.fade_out)
-    if is_draft:
-        picture = draft_mark.with_draft_mark(picture, house)
+    return picture
+
+
+def _picture(picture: FilterableStream, edit: EditPoints, house: HouseFormat, into: Path) -> OutputStream:
+    """A file of the picture, with keyframes at both ends of the body."""
     ends = _ends(edit)
     # Half a frame early, as times are rounded: ffmpeg takes the first frame at or after the time.
     times = ",".join(f"{float((frame - Fraction(1, 2)) / house.rate.exact):.6f}" for frame in ends)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import av
@@ -14,6 +15,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from storyreel.specs.language.tongues import language_code
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join.text_tracks import TextTrack, add_tracks, index_size, text_packets
 from storyreel.tasks.media.errors import MediaError
@@ -25,6 +27,13 @@ from storyreel.tasks.progress import Progress
 AnyPacket: TypeAlias = "Packet[Any]"
 
 _AGAIN = "delete its folder in the house cache and render again"
+
+
+_TAGS: Mapping[str, Mapping[str, str]] = {
+    ".mp4": {"author": "artist"},
+    ".mov": {"author": "artist", "description": "comment"},
+}
+"""What the muxer calls tags by which players show what was meant, by container (ffmpeg 9.0.2's movenc.c)."""
 
 
 class PictureRange(NamedTuple):
@@ -55,9 +64,10 @@ def mux(
     chapters: Sequence[Chapter],
     progress: Progress,
     texts: Sequence[TextTrack] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT or of raw
-    samples of 24 bit, in order, and `texts` its subtitles.
+    samples of 24 bit, in order, and `texts` its subtitles. `tags` are those of `Metadata`, without the title.
 
     Packets keep their bytes and get new times, so that every step is exactly one frame. Raises MediaError if a piece
     lacks a keyframe or frames that the cut needs.
@@ -65,7 +75,8 @@ def mux(
     frames = ranges[-1].at + ranges[-1].last - ranges[-1].first
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
-               "moov_size": str(_index_size(frames, samples, chapters) + index_size(texts, frames))}  # fmt: skip
+               "moov_size": str(_index_size(frames, samples, chapters) + index_size(texts, frames)
+                                + sum(len(text.encode()) + 100 for text in tags.values()))}  # fmt: skip
     with open_clip(ranges[0].file) as pattern, _written(into, house, options) as film:
         # The decoder of AV1 has another name than the encoders, which PyAV would look for.
         opaque = True if house.codec == "av1" else None
@@ -76,6 +87,11 @@ def mux(
             picture.codec_context.codec_tag = "hvc1"
         track = _sound_track(film, sound[0], house)
         film.metadata["title"] = title
+        for name, said in tags.items():
+            if name == "language":
+                track.metadata["language"] = language_code(said)
+            else:
+                film.metadata[_TAGS[house.suffix].get(name, name)] = said
         film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
         pictures = _pictures(ranges, delay, house, progress)
         sounds = _sounds if house.sound_codec == "aac" else _raw_sounds

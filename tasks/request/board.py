@@ -283,6 +283,8 @@ def words_warnings(film: Storyboard, font: Path | None) -> Iterator[str]:
             shown = (translations.text(line.text, language) or line.text for line in lines_of_shot(film, shot))
             texts[shot.shot] += shown
     yield from letter_warnings(texts, font, display_font(film))
+    if film.label:
+        yield from letter_warnings({"the label": (film.label.visible,)}, font)
 
 
 def letter_warnings(

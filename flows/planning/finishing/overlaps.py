@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from storyreel.flows.planning.finishing.subtitles import subtitle_tracks
 from storyreel.specs.cut import Cut
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.derived.reading import place_of
 from storyreel.specs.derived.words import PlacedWords, placed_words
-from storyreel.specs.problems.phrases import abridged, shown
+from storyreel.specs.language.imprint import Label
+from storyreel.specs.problems.phrases import abridged, listed, shown
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.translations.file import read_translations
+from storyreel.tasks.join.label_mark import LabelMark
 from storyreel.tasks.request.board import display_font, own_font
-
-if TYPE_CHECKING:
-    from storyreel.tasks.subtitles.cues import Cue
-    from storyreel.tasks.titles.typeset import Placed
+from storyreel.tasks.subtitles.cues import Cue
+from storyreel.tasks.titles.typeset import Placed
 
 _MOST_CUES = 12
-"""Subtitles that are drawn to see whether they reach words: each takes milliseconds."""
+"""Subtitles, or words, that are drawn to see whether they reach others: each takes milliseconds."""
 _VISIBLE = 100
 """Opacity, of 255, from which a pixel is more than a shadow."""
 
@@ -31,7 +30,8 @@ _Box = tuple[int, int, int, int]
 
 
 def overlap_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]:
-    """A sentence for words of different kinds at one place at the same time, and for those that subtitles lie over.
+    """A sentence for words of different kinds at one place at the same time, for those that subtitles lie over, and for
+    what hides the label.
 
     Words that have the same place by what is written are told of by `reading_warnings`. Raises MediaError.
     """
@@ -47,13 +47,32 @@ def overlap_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[s
                 both = f"{_name(each)} and {_name(words[before])}"
                 yield f"{both} are at one place for {seconds:.2g} s: write another `place` for one of them"
         open_.append(number)
-    if words and film.burnt_in_language is not None:
-        yield from _below_subtitles(film, cut, lengths, words)
+    cues = _burnt_in(film, cut, lengths)
+    yield from _below_subtitles(film, cues, words)
+    if film.label:
+        yield from _over_label(film, film.label, cues, words)
 
 
-def _below_subtitles(film: Storyboard, cut: Cut, lengths: Lengths, words: Sequence[PlacedWords]) -> Iterator[str]:
+def _burnt_in(film: Storyboard, cut: Cut, lengths: Lengths) -> Sequence[Cue]:
+    """The subtitles in the picture."""
+    if film.burnt_in_language is None:
+        return ()
     tracks = subtitle_tracks(film, cut, lengths, read_translations(film))
-    cues = next((track.cues for track in tracks if track.language == film.burnt_in_language), ())
+    return next((track.cues for track in tracks if track.language == film.burnt_in_language), ())
+
+
+def _over_label(film: Storyboard, label: Label, cues: Sequence[Cue], words: Sequence[PlacedWords]) -> Iterator[str]:
+    """The first few words and subtitles are tried: most films have them in the same places throughout."""
+    mark = LabelMark(text=label.visible, corner=label.corner, font=own_font(film))
+    image, at = mark.drawn(film.format.size)
+    own = _box(Placed(image, at))
+    over = [_name(each) for each in words[:_MOST_CUES] if _overlap(own, _box_of_words(film, each))]
+    over += ["subtitles"] if any(_overlap(own, _box_of_subtitle(film, cue)) for cue in cues[:_MOST_CUES]) else []
+    if over:
+        yield f"{listed(over, 'and')} would be over the label: write another `corner` for it"
+
+
+def _below_subtitles(film: Storyboard, cues: Sequence[Cue], words: Sequence[PlacedWords]) -> Iterator[str]:
     box = cache(lambda cue: _box_of_subtitle(film, cue))
     for each in words:
         near = islice((cue for cue in cues if cue.first < each.end and cue.end > each.start), _MOST_CUES)

@@ -10,6 +10,7 @@ from storyreel.flows.planning.candidate import Candidate, TakeState
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money
+from storyreel.tasks.join.label_mark import LabelMark
 from storyreel.tasks.ledger.purchase import Verdict, Word
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.providers.request import Attachment, Request
@@ -74,6 +75,8 @@ class PlannedTake(Trusted):
     """Length in the cut."""
     grading: Grading | None = None
     """How its colours are changed in the film; None if they stay."""
+    label: LabelMark | None = None
+    """The label of the film, for those of its takes that have it."""
     is_estimate: bool = False
     """Whether that is estimated, as not all that is said in it is made yet."""
     keep_sound: bool
@@ -118,6 +121,11 @@ class PlannedTake(Trusted):
     def laid_with(self, candidate: Candidate) -> tuple[Attachment, ...]:
         """The recordings that are laid under the clip of a candidate in the place of its own sound."""
         return () if candidate.request.sound and self.keep_sound else self.recordings
+
+    def label_of(self, candidate: Candidate) -> LabelMark | None:
+        """The label that is drawn over the clip of a candidate: over all that a model made, or also over drawings."""
+        is_labelled = self.label and (candidate.request.board is None or self.label.on == "all")
+        return self.label if is_labelled and not candidate.is_card else None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -22,6 +22,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.timing import Duration
+from storyreel.tasks.join.label_mark import LabelMark
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
@@ -67,6 +68,7 @@ class ShotPlanner:
         self._name_of = cache(partial(attachment_name, film))
         self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
         self._has_pictures = False
+        self._label = self._label_of(film)
         self._drawn = set[str]()
         """The identities of the pictures that are drawn on this machine."""
 
@@ -168,6 +170,7 @@ class ShotPlanner:
                 pictures=pictures_in(each.request for each in (first, *others)) if self._has_pictures else (),
                 cut_seconds=self._seconds(event.frames) if event else Fraction(0),
                 grading=self._grading(shot) if kind == "clip" else None,
+                label=self._label if kind == "clip" else None,
                 keep_sound=kind == "clip" and shot.native_audio == "keep",
                 recordings=tuple(speech or recordings(self._film, shot, self._digest, self._files)),
                 sound_begins=pad_of(shot, self._film.format.fps),
@@ -175,6 +178,13 @@ class ShotPlanner:
             )
             for number, (first, *others) in enumerate(zip(*by_service, strict=True), before + 1)
         ]
+
+    def _label_of(self, film: Storyboard) -> LabelMark | None:
+        if film.label is None:
+            return None
+        font = self._font
+        return LabelMark(text=film.label.visible, corner=film.label.corner, on=film.label.on, font=font,
+                         font_digest=self._digest(font) if font else "")  # fmt: skip
 
     def _grading(self, shot: Shot) -> Grading | None:
         if shot.grade is None or shot.grade.is_neutral:
