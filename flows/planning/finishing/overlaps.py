@@ -12,7 +12,7 @@ from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.derived.reading import place_of
 from storyreel.specs.derived.words import PlacedWords, placed_words
 from storyreel.specs.language.imprint import Label
-from storyreel.specs.problems.phrases import abridged, listed, shown
+from storyreel.specs.problems.phrases import abridged, shown
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.translations.file import read_translations
 from storyreel.tasks.join.label_mark import LabelMark
@@ -67,9 +67,11 @@ def _over_label(film: Storyboard, label: Label, cues: Sequence[Cue], words: Sequ
     image, at = mark.drawn(film.format.size)
     own = _box(Placed(image, at))
     over = [_name(each) for each in words[:_MOST_CUES] if _overlap(own, _box_of_words(film, each))]
-    over += ["subtitles"] if any(_overlap(own, _box_of_subtitle(film, cue)) for cue in cues[:_MOST_CUES]) else []
+    over += ["the subtitles"] if any(_overlap(own, _box_of_subtitle(film, cue)) for cue in cues[:_MOST_CUES]) else []
     if over:
-        yield f"{listed(over, 'and')} would be over the label: write another `corner` for it"
+        *others, last = over
+        both = f"{', '.join(others)} and {last}" if others else last
+        yield f"{both} would be over the label: write another `corner` for it"
 
 
 def _below_subtitles(film: Storyboard, cues: Sequence[Cue], words: Sequence[PlacedWords]) -> Iterator[str]:
