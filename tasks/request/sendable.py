@@ -21,13 +21,17 @@ def is_sendable(picture: Path, limits: MediaLimits) -> bool:
 
 
 def write_cut(picture: Path, crop: Crop, into: Path) -> None:
-    """Write a picture as PNG, cut to a shape around a point, or as near as its edges allow. Raises MediaError."""
+    """Write a picture as PNG, cut to a shape around a point, or as near as its edges allow. Raises MediaError.
+
+    It has the size of the clip that is made of it: what is left of a picture may be smaller than services take.
+    """
     still = open_still(picture, (crop.width, crop.height))
     wide = min(still.width, round(Fraction(still.height * crop.width, crop.height)))
     high = min(still.height, round(Fraction(still.width * crop.height, crop.width)))
     left = min(max(0, round(still.width * crop.x - wide / 2)), still.width - wide)
     top = min(max(0, round(still.height * crop.y - high / 2)), still.height - high)
-    still.crop((left, top, left + wide, top + high)).save(into)
+    kept = (left, top, left + wide, top + high)
+    still.resize((crop.width, crop.height), Image.Resampling.LANCZOS, box=kept).save(into)
 
 
 def write_sendable(picture: Path, limits: MediaLimits, folder: Path) -> Path | None:

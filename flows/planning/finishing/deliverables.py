@@ -63,8 +63,9 @@ class PlannedDeliverable(Trusted):
 
     @property
     def to_buy(self) -> tuple[PlannedTake, ...]:
-        """The takes that are bought for it, now or once a still is approved, if it is made."""
-        return tuple(take for take in self.takes if take.state == "new" and not take.chosen.is_free)
+        """The takes that are bought for it, now or once a still is approved, if it is made; one an order."""
+        new = (take for take in self.takes if take.state == "new" and not take.chosen.is_free)
+        return tuple(take for take in new if not take.bought_with)
 
     @property
     def picture(self) -> str:

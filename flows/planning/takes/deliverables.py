@@ -18,7 +18,7 @@ from storyreel.flows.planning.orders import with_shared_orders
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.flows.planning.takes.builder import TakeBuilder
-from storyreel.flows.planning.takes.shapes import ShapeBuilder, drawn_in_shape
+from storyreel.flows.planning.takes.shapes import ShapeBuilder, drawn_in_shape, in_deliverable
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.problem import StoryboardError
 
@@ -56,7 +56,7 @@ class Shapes:
             except StoryboardError as error:
                 if deliverable.name in asked:
                     raise
-                problems[deliverable.name] = error.problems[0].message
+                problems[deliverable.name] = error.problems[0].message.removeprefix(in_deliverable(deliverable))
             else:
                 warnings[deliverable.name] = builder.warnings
         return cls(of, tuple(made), tuple(asked), problems, warnings)
@@ -85,6 +85,8 @@ class Shapes:
             is_made = name in (self.asked or free) or (EVERY_DELIVERABLE in self.asked and name not in self.problems)
             own += with_states(list(drawn_in_shape(self.of, plan, one, own)), film.title, history)
             own = self._in_order(plan, own)
+            # What is ordered for the film, or for a deliverable before it, is not bought for this one, too.
+            own = with_shared_orders([*plan.takes, *added, *own])[len(plan.takes) + len(added) :]
             if is_made:
                 added += own
                 warnings += self.warnings.get(name, ())

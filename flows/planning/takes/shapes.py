@@ -91,9 +91,14 @@ class ShapeBuilder(TakeBuilder):
         leave = f"leave {slate} out of `shoot`"
         return Problem(
             self.film.where("deliverables", number, "shoot", *place),
-            f"in the deliverable {self._deliverable.name}: {unsupported.message}",
+            in_deliverable(self._deliverable) + unsupported.message,
             f"{unsupported.hint}, or {leave}" if unsupported.hint else leave,
         )
+
+
+def in_deliverable(deliverable: Deliverable) -> str:
+    """The words before what services cannot make for a deliverable."""
+    return f"in the deliverable {deliverable.name}: "
 
 
 def drawn_in_shape(

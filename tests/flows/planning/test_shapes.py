@@ -162,6 +162,24 @@ def test_what_has_the_films_shape_is_shared_and_never_bought_again(file: Path, s
     assert any("`shoot` of web makes nothing again" in warning for warning in plan.warnings)
 
 
+def test_what_a_deliverable_would_buy_is_what_is_paid_for_it(file: Path) -> None:
+    rewrite(
+        file,
+        (f"{SHAPE}, shoot: true}}", f"{SHAPE}, shoot: true}}\n  - {{name: story, {SHAPE}, shoot: true}}"),
+        ("  - {shot: 1C", "  - {shot: 1E, action: The sea.}\n  - {shot: 1F, action: The sea.}\n  - {shot: 1C"),
+    )
+    film, plan, both = plan_at(file, "none"), plan_at(file), plan_at(file, "web", "story")
+    web, story = plan.deliverables
+    # Two shots are one order.
+    assert named(web.to_buy) == [("1A@web", 1), ("1B@web", 1), ("1E@web", 1)]
+    paid = {take.key for take in plan_at(file, "web").bought} - {take.key for take in film.bought}
+    assert {take.key for take in web.to_buy} == {take.key for take in story.to_buy} == paid
+    assert len(web.to_buy) == len(story.to_buy) == 3
+    web, story = both.deliverables
+    assert len(web.to_buy) == 3 and not story.to_buy and len(story.shot_again) == 4
+    assert len(both.bought) == len(film.bought) + 3
+
+
 def test_two_deliverables_of_one_shape_are_bought_once(file: Path) -> None:
     rewrite(file, ("shoot: true}", f"shoot: true}}\n  - {{name: story, {SHAPE}, codec: h265, shoot: [1A]}}"))
     one, both = plan_at(file, "web"), plan_at(file, "web", "story")

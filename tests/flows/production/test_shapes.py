@@ -133,8 +133,8 @@ async def test_a_shape_that_is_refused_leaves_the_film_and_what_continues_its_sh
         for sale in on_set.service.accepted
         for each in sale.body["input"].get("media", ())
     ]
-    # Of the film's frame the middle, which is as high as it is.
-    assert sorted(picture.size for picture in pictures) == [(405, 720), (1280, 720)]
+    # Of the film's frame the middle, in the size of the clip.
+    assert sorted(picture.size for picture in pictures) == [(720, 1280), (1280, 720)]
 
 
 @pytest.mark.matrix
