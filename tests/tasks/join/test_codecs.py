@@ -200,16 +200,18 @@ async def test_ten_bits_go_through_grade_fade_dissolve_and_words(tmp_path: Path)
     assert max(found) < 0.5
 
 
-async def test_sound_in_24_bits_is_that_of_the_clips_to_the_sample(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "a.mp4", frames=30)
-    film = Film(tmp_path, cut_of([12, 13], {1: 4}), lambda _: source)
-    film.house = _house("prores-422-hq")
+@pytest.mark.parametrize("last", [13, pytest.param(270, marks=pytest.mark.matrix)])
+async def test_sound_in_24_bits_is_that_of_the_clips_to_the_sample(tmp_path: Path, last: int) -> None:
+    """Over a crossfade, in one piece or more."""
+    source = make_clip(tmp_path / "a.mp4", frames=30, size="256x144")
+    film = Film(tmp_path, cut_of([12, last], {1: 4}), lambda _: source)
+    film.house = _house("dnxhr-hq")
     made = await film.assembled(tmp_path / "film.mov")
     joined = ClipsSound(film.cut, [clip.raw_sound for clip in await film.clips()])
     raw = memoryview(joined.read(0, joined.length)).cast("h")
     ffmpeg("-i", made.path, "-map", "0:a", "-f", "s32le", tmp_path / "heard")
     heard = memoryview((tmp_path / "heard").read_bytes()).cast("i")
-    assert made.samples == joined.length == 50_000 and any(raw)
+    assert made.samples == joined.length == (12 + last) * 2000 and any(raw)
     assert heard.tolist() == [value << 16 for value in raw]
 
 
