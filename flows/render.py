@@ -309,11 +309,12 @@ async def _carry_out(
             )
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
+            note = partial(finisher.add_deliverables, rendering)
             made, failed = await make_deliverables(
-                planner.film, plan, takes, parts, delivery, subtitles, studio, lacking.deliverables
+                planner.film, plan, takes, parts, delivery, subtitles, studio, note, lacking.deliverables
             )
             if made:
-                rendering = await finisher.add_deliverables(rendering, made)
+                rendering = rendering.model_copy(update={"deliverables": tuple(made)})
                 await observer.publish_deliverables(rendering)
             lacking.check(rendering.sequence, failed, len(made))
             return rendering

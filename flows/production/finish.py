@@ -103,12 +103,11 @@ class FilmFinisher(NamedTuple):
         await in_thread(lambda _: self._write_beside(rendering, pages, made_takes, in_cut))
         return rendering
 
-    async def add_deliverables(self, rendering: Rendering, made: Sequence[RenderedDeliverable]) -> Rendering:
-        """The report with the deliverables, which are added to the manifest."""
-        rendering = rendering.model_copy(update={"deliverables": tuple(made)})
-        await asyncio.to_thread(self._write_manifest, rendering)
+    async def add_deliverables(self, rendering: Rendering, made: Sequence[RenderedDeliverable]) -> None:
+        """Add deliverables to the manifest of a finished film."""
+        whole = rendering.model_copy(update={"deliverables": tuple(made)})
+        await asyncio.to_thread(self._write_manifest, whole)
         await asyncio.to_thread(self.delivery.deliver_files, [MANIFEST])
-        return rendering
 
     def _write_manifest(self, rendering: Rendering) -> None:
         told = told_subtitles(self.film, self.subtitles)

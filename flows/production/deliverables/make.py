@@ -7,7 +7,7 @@ that of the film is not encoded again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -59,11 +59,13 @@ Result = TypeVar("Result")
 
 async def make_deliverables(
     film: Storyboard, plan: Plan, takes: TakeRuns, parts: FilmParts, delivery: Delivery,
-    subtitles: Sequence[SubtitleTrack], studio: Studio, held_back: Collection[str] = (),
+    subtitles: Sequence[SubtitleTrack], studio: Studio,
+    note: Callable[[Sequence[RenderedDeliverable]], Awaitable[object]], held_back: Collection[str] = (),
 ) -> tuple[list[RenderedDeliverable], dict[str, str]]:  # fmt: skip
     """The deliverables that the plan makes, delivered, and the reasons for those that could not be made, by name.
 
-    Those that are `held_back` lack takes of their own.
+    Those that are `held_back` lack takes of their own. `note` is called with all that are made so far after each, so
+    that the manifest lists what is there if the run ends before the next one.
     """
     made: list[RenderedDeliverable] = []
     failed: dict[str, str] = {}
@@ -74,6 +76,7 @@ async def make_deliverables(
         try:
             rendered = await maker.make(delivery, subtitles)
             await asyncio.to_thread(delivery.deliver_files, rendered.files)
+            await note([*made, rendered])
         except (StoryreelError, OSError) as error:
             if isinstance(error, OSError) and not is_of_disk(error):
                 raise

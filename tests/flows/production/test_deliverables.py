@@ -94,6 +94,7 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     await stopped_at(film, 2)
     assert frames_in(out / "sequence.mp4") == manifest(film)["frames"] == 42
     assert [file.name for file in (out / "deliverables").iterdir()] == ["phone.mp4"]
+    assert [each["name"] for each in manifest(film)["deliverables"]] == ["phone"]
     before = digest(out / "sequence.mp4"), digest(out / "deliverables" / "phone.mp4")
 
     made = await render(film)
