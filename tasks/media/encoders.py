@@ -1,10 +1,10 @@
 """Encoders of a film's picture: one for each codec, and for H.264 those of hardware, which STORYREEL_ENCODER may name.
 
 All that run on the processor have one thread and are bitexact, so that equal input gives equal bytes (measured with
-x264, x265, SVT-AV1 4.2, libaom, and ffmpeg's prores_ks and dnxhd, in ffmpeg 9.0.2). Groups of pictures are closed, and
-begin where a keyframe is asked for, or after 250 frames. Where the samples of colour lie is said in headers that have
-it: else filters and the input's decoder would decide, and pieces would not fit together. Pixel formats are those of the
-profiles: 10-bit 4:2:2 for ProRes 422 HQ, 8-bit 4:2:2 for DNxHR HQ, and for HEVC and AV1 10-bit 4:2:0.
+x264, x265, SVT-AV1, libaom, and ffmpeg's prores_ks and dnxhd, of ffmpeg 9.0.2, 7.0.2 and 5.1.9). Groups of pictures are
+closed, and begin where a keyframe is asked for, or after 250 frames. Where the samples of colour lie is said in headers
+that have it: else filters and the input's decoder would decide, and pieces would not fit together. Pixel formats are
+those of the profiles: 10-bit 4:2:2 for ProRes 422 HQ, 8-bit 4:2:2 for DNxHR HQ, and for HEVC and AV1 10-bit 4:2:0.
 
 Options of hardware are those that `ffmpeg -h encoder=…` of 9.0.2 lists (read on 2026-11-29; not tried on such
 hardware): constant quality, keyframes where they are asked for, no B-frames. What they write is checked as that of
