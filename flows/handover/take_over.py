@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from storyreel.flows.handover.changes import changes_of
+from storyreel.flows.handover.cut_file import BUNDLES
 from storyreel.flows.handover.edited import EditedCut, NotImported
 from storyreel.flows.handover.export import Form, film_timeline, write_timeline
 from storyreel.flows.handover.names import TakeNames
@@ -72,7 +73,8 @@ def _is_of_draft(cut: EditedCut, planner: Planner) -> bool:
 def form_of(cut: Path) -> Form:
     """The form of a timeline by its name. Raises NotImported for one that is not read."""
     forms: dict[str, Form] = {".otio": "otio", ".edl": "edl", ".fcpxml": "fcpxml"}
-    if form := forms.get(cut.suffix.lower()):
+    ending = cut.suffix.lower()
+    if form := forms.get(Path(BUNDLES.get(ending, "")).suffix or ending):
         return form
     raise NotImported(f"{cut} is no timeline that is read", hint="export it as .otio, .edl or .fcpxml")
 

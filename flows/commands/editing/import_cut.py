@@ -22,7 +22,10 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def import_(
     cut: Annotated[
-        Path, typer.Argument(metavar="CUT", help="The timeline: `.otio`, `.edl` or `.fcpxml`.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="CUT", help="The timeline: `.otio`, `.edl` or `.fcpxml`, or a bundle of it.", show_default=False
+        ),
     ],
     storyboard: options.File,
     yes: Annotated[bool, typer.Option("--yes", help="Change the storyboard without asking.")] = False,

@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from zipfile import ZipFile
 
 import opentimelineio as otio
 import pytest
@@ -17,7 +18,7 @@ from opentimelineio.opentime import RationalTime, TimeRange
 
 from storyreel.flows.handover.collect import collected
 from storyreel.flows.handover.edited import EditedCut, NotImported
-from storyreel.flows.handover.export import film_timeline, write_timeline
+from storyreel.flows.handover.export import film_timeline, form_of, write_timeline
 from storyreel.flows.handover.names import Named, TakeNames
 from storyreel.flows.handover.take_over import taken_over
 from storyreel.flows.handover.timeline import Media, Timeline
@@ -183,6 +184,27 @@ def test_an_edl_is_read_in_the_letters_that_programs_write(codec: str, tmp_path:
     text = (tmp_path / "cut.edl").read_text().replace("\n", "\r\n")
     (tmp_path / "cut.edl").write_bytes(text.encode(codec))
     assert READERS["edl"](tmp_path / "cut.edl", timeline.rate, TakeNames(timeline)) == as_edited(timeline)
+
+
+@pytest.mark.parametrize("ending", ["fcpxmld", "otiod", "otioz"])
+def test_a_timeline_in_a_bundle_is_read(ending: str, tmp_path: Path, home: Path) -> None:
+    """Final Cut Pro writes a folder, other programs an archive with the media."""
+    (tmp_path / "film.yaml").write_text(CUTS)
+    planner = Planner.of(RunRequest(storyboard=tmp_path / "film.yaml"))
+    timeline = asyncio.run(film_timeline(planner))
+    bundle, within = tmp_path / f"cut.{ending}", {"fcpxmld": "Info.fcpxml"}.get(ending, "content.otio")
+    write_timeline(timeline, form_of(Path(within)), tmp_path / within)
+    if ending == "otioz":
+        with ZipFile(bundle, "w") as archive:
+            archive.write(tmp_path / within, within)
+    else:
+        bundle.mkdir()
+        (tmp_path / within).rename(bundle / within)
+    assert asyncio.run(taken_over(planner, CUTS, bundle, {})).text == CUTS
+    for wrong in (tmp_path / "none.otioz", tmp_path / "film.otioz", tmp_path):
+        (tmp_path / "film.otioz").write_bytes(b"PK no archive")
+        with pytest.raises(NotImported):
+            asyncio.run(taken_over(planner, CUTS, wrong, {}))
 
 
 def test_an_edl_with_normal_speeds_is_read_and_one_with_others_or_more_tracks_is_not(
