@@ -17,7 +17,7 @@ from av.packet import Packet
 
 from storyreel.specs.language.tongues import language_code
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.join.text_tracks import TextTrack, add_tracks, index_size, text_packets
+from storyreel.tasks.join.text_tracks import TextTrack, add_tracks, index_size, text_packets, track_language
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_24_BIT_SAMPLE
@@ -89,7 +89,7 @@ def mux(
         film.metadata["title"] = title
         for name, said in tags.items():
             if name == "language":
-                track.metadata["language"] = language_code(said)
+                track.metadata["language"] = track_language(language_code(said), house)
             else:
                 film.metadata[_TAGS[house.suffix].get(name, name)] = said
         film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])

@@ -30,6 +30,15 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 that a text that is extracted again has no marks of another font."""
 
 
+_OF_QUICKTIME = {
+    "bod": "tib", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "iri", "hrv": "hr ", "hye": "arm",
+    "isl": "ice", "kat": "geo", "mkd": "mac", "msa": "may", "mya": "bur", "nld": "dut", "sqi": "alb", "srp": "sr ",
+    "swe": "sve", "zho": "chi",
+}  # fmt: skip
+"""What the muxer of MOV calls languages that it has a number for, and not by their codes (ffmpeg 9.0.2's isom.c); a
+track of another name has no language."""
+
+
 class TimedLines(NamedTuple):
     """A text over the frames `[first, end)` of the film; its lines are parted by line feeds."""
 
@@ -58,11 +67,16 @@ def add_tracks(film: OutputContainer, tracks: Sequence[TextTrack], house: HouseF
         stream = film.add_stream("mov_text")
         stream.codec_context.subtitle_header = _STYLE.encode()
         stream.codec_context.time_base = stream.time_base = Fraction(1, house.timescale)
-        stream.metadata["language"] = track.language
+        stream.metadata["language"] = track_language(track.language, house)
         if track.name:
             stream.metadata["title"] = stream.metadata["handler_name"] = track.name
         streams.append(stream)
     return streams
+
+
+def track_language(code: str, house: HouseFormat) -> str:
+    """The language of a track, a code of ISO 639-2/T, as the muxer of the film's container knows it."""
+    return _OF_QUICKTIME.get(code, code) if house.suffix == ".mov" else code
 
 
 def text_packets(

@@ -11,10 +11,12 @@ from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.language.imprint import Corner, Metadata
+from storyreel.specs.language.tongues import language_code
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.label_mark import SIZE, LabelMark
+from storyreel.tasks.join.text_tracks import track_language
 from storyreel.tasks.media.house_format import HouseFormat
-from tests.tasks.generated_clips import TINY, make_clip
+from tests.tasks.generated_clips import TINY, ffmpeg, make_clip
 from tests.tasks.join.test_assemble import Film, cut_of
 
 HOUSE = HouseFormat(width=320, height=180, rate=TINY.rate)
@@ -102,3 +104,18 @@ async def test_tags_are_in_the_file_and_without_them_it_is_what_it_was(tmp_path:
         assert opened.streams.audio[0].language == "fra"
     assert {found[name] for name in ("description", "date", "artist", "copyright")} == set(TAGS.values()) - {"fr"}
     assert (await film.assembled(tags=TAGS)).digest == tagged.digest
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_track_has_its_language_in_either_container(tmp_path: Path, suffix: str) -> None:
+    house = TINY.model_copy(update={"codec": "prores-422-hq"}) if suffix == ".mov" else TINY
+    assert house.suffix == suffix
+    codes = [language_code(tag) for tag in ("en", "de", "fr", "nl", "sv", "el", "is", "zh", "ja", "cy", "hr", "sr")]
+    options: list[str] = []
+    for number, code in enumerate(codes):
+        options += ["-map", "0:a", f"-metadata:s:a:{number}", f"language={track_language(code, house)}"]
+    sound = "aac" if suffix == ".mp4" else "pcm_s24le"
+    ffmpeg("-f", "lavfi", "-i", "anullsrc=d=0.1", *options, "-c:a", sound, file := tmp_path / f"film{suffix}")
+    with av.open(str(file)) as film:
+        found = [stream.language for stream in film.streams]
+    assert len(found) == len(codes) and not {None, "und"}.intersection(found)
