@@ -216,10 +216,13 @@ def test_what_a_service_does_not_make_in_the_shape_leaves_the_film_alone(file: P
     rewrite(file, (SHAPE, "format: {aspect_ratio: '3:4', resolution: 480p}"), ("provider: apiyi", "provider: freepik"))
     plan = plan_at(file)
     (told,) = [warning for warning in plan.warnings if "web" in warning]
-    assert "cannot be made" in told and not plan.deliverables[0].is_made and plan.deliverables[0].problem
+    assert "the deliverable web cannot be made: freepik has no" in told
+    assert not plan.deliverables[0].is_made and plan.deliverables[0].problem
     with pytest.raises(StoryboardError) as refused:
         plan_at(file, "web")
-    assert refused.value.problems[0].position.line == 6 and "leave 1A out of `shoot`" in refused.value.problems[0].hint
+    assert "in the deliverable web: freepik" in refused.value.problems[0].message
+    assert refused.value.problems[0].position.line == 6
+    assert "leave 1A out of `shoot`" in refused.value.problems[0].hint
 
 
 @pytest.mark.parametrize("name", ["wib", "1A"])
