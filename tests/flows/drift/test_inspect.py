@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -171,18 +172,12 @@ DELIVERED = FILM.replace(
 
 
 @pytest.mark.usefixtures("made")
-async def test_where_deliverables_keep_more_is_proposed_and_drawn_and_nothing_is_changed(film: Path) -> None:
+def test_where_deliverables_keep_more_is_proposed_and_drawn_and_nothing_is_changed(film: Path) -> None:
     film.write_text(DELIVERED)
-    shots = await told(film)
-    assert "framing" in shots["1B"] and shots["1B"]["framing"]["proposal"] is None, "the lamp is in the middle"
-    (side,) = shots["1A"]["framing"]["sides"]
-    assert side["deliverable"] == "tall" and abs(side["kept"] - 0.3164) < 0.001 and side["centre"] == 0.2
-    proposal = shots["1A"]["framing"]["proposal"]["x"]
-    assert 0.4 < proposal < 0.6 and side["best_share"] > side["share"] + 0.1
-    done = command(film)
-    assert "  - shot: 1A\n" in done.stdout and f"    frame_at: {{x: {proposal:g}}}\n" in done.stdout
+    told = command(film).stdout
+    found = re.findall(r"  - shot: (\w+)\n    frame_at: \{x: (0\.\d+)\}\n", told)
+    assert [slate for slate, _ in found] == ["1A"] and 0.4 < float(found[0][1]) < 0.6, "the lamp is in the middle"
+    assert told.count("% of the action in tall") == 7
     with Image.open(film.parent / "renders" / "the-lamp" / "colours-framing.png") as page:
         assert page.width == 1920
     assert film.read_text() == DELIVERED
-    film.write_text(DELIVERED.replace("x: 0.2", f"x: {proposal}"))
-    assert (await told(film))["1A"]["framing"]["proposal"] is None, "what is proposed is where most is kept"
