@@ -302,6 +302,8 @@ def facts_of(explanation: Explanation) -> Iterator[tuple[str, str]]:
         yield "recording", f"laid under the shot in the place of the clip's own sound{why}"
     if take.grading:
         yield "grade", f"{take.grading.in_words}, in the film alone: its clip is kept as it was made"
+    if label := take.label_of(take.chosen):
+        yield "label", f"“{label.text}” at the {label.corner}, in the film alone"
     if request.watermark:
         yield "watermark", "the service marks the clip as AI generated"
     yield "key", take.key

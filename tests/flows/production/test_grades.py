@@ -1,4 +1,4 @@
-"""A film whose shots are graded: nothing is bought again, and only what is graded or beside it is encoded again."""
+"""A film whose shots are graded or labelled: nothing is bought again, and only what changes is encoded again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _parameters(film: Path) -> bytes | None:
         return opened.streams.video[0].codec_context.extradata
 
 
-async def test_a_grade_changes_its_shot_in_the_film_and_buys_nothing(
+async def test_a_grade_and_a_label_change_their_shots_in_the_film_and_buy_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
@@ -43,8 +43,8 @@ async def test_a_grade_changes_its_shot_in_the_film_and_buys_nothing(
     service = SERVICES["apiyi"].emulated()
     service.use_script(Script(waiting=0, running=0, delivers=clip), times=2)
 
-    async def rendered(grade: str) -> Rendering:
-        (tmp_path / "film.yaml").write_text(FILM.replace("GRADE", grade))
+    async def rendered(grade: str, more: str = "") -> Rendering:
+        (tmp_path / "film.yaml").write_text(FILM.replace("GRADE", grade) + more)
         return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
 
     with service.served() as base:
@@ -64,6 +64,12 @@ async def test_a_grade_changes_its_shot_in_the_film_and_buys_nothing(
         assert grades == {
             "1A": None, "1B": {"exposure": -2, "temperature": 6500, "contrast": 1, "saturation": 1},
         }  # fmt: skip
+        labelled = Path((await rendered("", "label: AI generated\nmetadata: {author: Ana}\n")).sequence)
+        assert labelled.read_bytes() != content and max(lumas(labelled)) - before < 12, "a corner is changed"
+        with av.open(str(labelled)) as opened:
+            assert opened.metadata["artist"] == "Ana"
+            extremes = [frame.to_image().getchannel("G").getextrema() for frame in opened.decode(video=0)]
+        assert len(extremes) == 48 and all(most > 200 for _, most in extremes), "white letters on grey, in every frame"
         again = Path((await rendered("")).sequence)
-        assert again.read_bytes() == content, "without its grade the film is what it was, byte for byte"
+        assert again.read_bytes() == content, "without them the film is what it was, byte for byte"
     assert len(service.accepted) == 2
