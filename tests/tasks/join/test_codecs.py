@@ -30,6 +30,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import joints
+from storyreel.tasks.media.shape.framing import Framing
 from tests.tasks.generated_clips import TINY, ffmpeg, make_clip, samples
 from tests.tasks.join.test_assemble import Film, cut_of
 from tests.tasks.join.test_overlay import _Lettered, _lie_exactly, _words
@@ -152,6 +153,18 @@ async def test_words_lie_on_their_frames_where_each_frame_is_encoded_for_itself(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("codec", ["h265", "av1"])
+async def test_pieces_of_every_chain_of_filters_fit_together(tmp_path: Path, codec: Codec) -> None:
+    """Headers of these codecs say where samples of colour lie, which some filters name and others do not."""
+    source = make_clip(tmp_path / "a.mp4", frames=8, size="64x64", sound=None)
+    film = _Lettered(tmp_path, (4, 4), 0)
+    film.film.house = _house(codec)
+    (lettered,) = (await film.pieces([_words(1, 3)])).values()
+    framed = await conform_clip(source, EditPoints(0, 4), film.film.house, keep_sound=False, into=tmp_path / "framed",
+                                accept=None, framing=Framing(how="blur"), grading=Grading(saturation=0.5))  # fmt: skip
+    assert {lettered.signature, framed.signature} == {await house_signature(film.film.house)}
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("rate", ["24", "59.94"])
 @pytest.mark.parametrize("encoder", ["libx265", "libsvtav1", "libaom-av1"])
@@ -181,7 +194,7 @@ def _ramp(x: int, y: int) -> int:
 
 
 async def test_ten_bits_go_through_grade_fade_dissolve_and_words(tmp_path: Path) -> None:
-    """Through 8 bits, the mean difference would be 1.5 steps."""
+    """Through 8 bits, the mean difference would be more than one step."""
     house = _house("prores-422-hq")
     ramp = "geq=lum='400+floor((X+Y)/8)':cb=512:cr=512,format=yuv420p10le," \
            "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"  # fmt: skip
