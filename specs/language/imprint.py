@@ -19,6 +19,11 @@ LabelledShots = Literal["generated", "all"]
 """`generated`: shots made by a model. `all`: those that are drawn on this machine, too; cards never have one."""
 
 _DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
+_DAY = (
+    r"^[1-9][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|1[0-9]|2[0-8]))?|-(0[13-9]|1[0-2])-(29|30)|-(0[13578]|1[02])-31)?$"
+    r"|^[1-9][0-9](0[48]|[2468][048]|[13579][26])-02-29$"
+)
+"""The same for editors: days that there are."""
 
 
 class Label(ShorthandModel):
@@ -49,7 +54,9 @@ Day = Annotated[
     str,
     StringConstraints(pattern=_DATE),
     BeforeValidator(_as_date),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": _DATE}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": _DAY}, {"type": "integer", "minimum": 1000, "maximum": 9999}]}
+    ),
 ]
 """A year, a month or a day: `2026`, `2026-11`, `2026-11-30`."""
 
