@@ -180,7 +180,7 @@ class HouseFormat(Frozen):
         ratio, own = source.shown_ratio, Fraction(*size)
         picture = picture.filter("fps", str(self.rate.exact), **({"start_time": 0} if source.late else {}))
         part = framing.kept(source.upright_size, ratio, own)
-        if part:  # Before it is scaled, which takes half the time then.
+        if part:  # Before it is scaled and graded: only what is kept is.
             picture = cut(picture, part)
         inner = size if part else fitted(size, ratio)
         if grade:
