@@ -32,7 +32,22 @@ _FILE_COLUMNS = 200
 
 STORYBOARD = "The storyboard: a YAML file, its address, or the address of a pack."
 
-File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How an address begins; of a path one slash is left."""
+
+
+def _of_this_machine(given: Path) -> Path:
+    if ADDRESS.match(str(given)):
+        raise typer.BadParameter("that is an address, and this command needs a file of this machine; download it")
+    return given
+
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False, callback=_of_this_machine
+    ),
+]
 Film = Annotated[str, typer.Argument(metavar="STORYBOARD", help=STORYBOARD, show_default=False)]
 
 Slate = Annotated[

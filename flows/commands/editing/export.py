@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,6 @@ from storyreel.flows.commands import options
 from storyreel.flows.errors import RunFailed
 from storyreel.specs.problems.phrases import abridged, counted, reason
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _Form = Literal["otio", "edl", "fcpxml", "fcp7", "aaf"]
 
 
@@ -44,7 +42,7 @@ def export(
     from storyreel.specs.timing import Duration
 
     for option, given in (("--out", out), ("--collect", collect)):
-        if given and _ADDRESS.match(str(given)):
+        if given and options.ADDRESS.match(str(given)):
             raise typer.BadParameter("a timeline is written to this machine; name a path", param_hint=option)
     if out and collect:
         raise typer.BadParameter("--collect names the folder of the file; give one of the two", param_hint="--out")

@@ -127,6 +127,11 @@ def test_a_file_has_the_form_that_its_name_ends_with() -> None:
     assert [form_of(Path(name)) for name in names] == ["edl", "fcpxml", "fcp7", "fcp7", "aaf", "otio", "otio", "otio"]
 
 
+def test_a_cut_is_taken_over_into_a_file_of_this_machine(film: Path) -> None:
+    said = storyreel(film, "import", "cut.otio", "https://films.example/film.yaml")
+    assert said.returncode == 2 and "that is an address" in said.stderr, said.stderr
+
+
 @pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize("form", ["fcp7", "aaf"])
 def test_forms_of_plug_ins_are_written_and_name_all_takes_in_the_cut(film: Path, form: str) -> None:
