@@ -124,6 +124,9 @@ def check_names(film: Storyboard, named: Sequence[str], *, is_draft: bool) -> No
     known = [written.name for written in film.deliverables]
     if is_draft and set(named) - {NO_DELIVERABLE, EVERY_DELIVERABLE}:
         raise UnknownDeliverable("a draft has no deliverables", hint="leave out the name, or make the film itself")
+    if NO_DELIVERABLE in named and (others := [name for name in named if name != NO_DELIVERABLE]):
+        hint = "leave one of them out"
+        raise UnknownDeliverable(f"`{NO_DELIVERABLE}` and `{shown(others[0])}` contradict each other", hint=hint)
     for name in named:
         if name not in (NO_DELIVERABLE, EVERY_DELIVERABLE, *known):
             verb = "is" if len(known) == 1 else "are"

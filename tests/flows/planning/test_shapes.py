@@ -225,10 +225,10 @@ def test_what_a_service_does_not_make_in_the_shape_leaves_the_film_alone(file: P
     assert "leave 1A out of `shoot`" in refused.value.problems[0].hint
 
 
-@pytest.mark.parametrize("name", ["wib", "1A"])
-def test_a_name_that_no_deliverable_has_is_told(file: Path, name: str) -> None:
-    with pytest.raises(UnknownDeliverable, match=name):
-        plan_at(file, name)
+@pytest.mark.parametrize("names", [["wib"], ["1A"], ["none", "web"]])
+def test_names_that_no_deliverable_has_or_that_contradict_each_other_are_told(file: Path, names: list[str]) -> None:
+    with pytest.raises(UnknownDeliverable, match=names[-1]):
+        plan_at(file, *names)
 
 
 def test_drawn_for_a_try_everything_is_free_and_made(file: Path) -> None:
