@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -291,7 +292,7 @@ async def _carry_out(
             finisher = FilmFinisher(planner.film, plan, takes, parts, delivery, subtitles)
             await asyncio.to_thread(delivery.claim)
             names = [deliverable.name for deliverable in planner.film.deliverables]
-            await asyncio.to_thread(delivery.remove_deliverables, names)
+            earlier = await asyncio.to_thread(delivery.remove_deliverables, names)
             sequence = await finisher.join(studio)
             rendering = await finisher.write_report(sequence, origin, studio, run)
             shortfall = rendering.level.shortfall if rendering.level else ""
@@ -316,6 +317,9 @@ async def _carry_out(
             if made:
                 rendering = rendering.model_copy(update={"deliverables": tuple(made)})
                 await observer.publish_deliverables(rendering)
+            for name in sorted(earlier.keys() - {each.name for each in made}):
+                command = shlex.join(["storyreel", "render", origin.storyboard, "--deliverable", name])
+                get_run_logger().warning("%s is as an earlier run made it; next: %s", earlier[name], command)
             lacking.check(rendering.sequence, failed, len(made))
             return rendering
 

@@ -115,6 +115,8 @@ def _edits(film: Storyboard, plan: Plan, joined: Joined) -> Iterator[str]:
         yield "colours graded"
     if joined.has_words:
         yield "words laid over the picture"
+    for label in {label for take in joined.takes if (label := take.label_of(take.chosen))}:
+        yield f"a label drawn into the picture: {hidden(label.text)}"
     if film.music or plan.narration or any(take.recordings for take in joined.takes):
         yield "sound mixed with recordings, music or narration"
     if joined.as_edit:

@@ -77,9 +77,9 @@ class Delivery:
             assert self._bucket
             self._bucket.put(self.folder / name, name)
 
-    def remove_deliverables(self, kept: Iterable[str]) -> None:
+    def remove_deliverables(self, kept: Iterable[str]) -> dict[str, str]:
         """Remove the deliverables of the film there that are none of it any more; called before its manifest is
-        replaced. Raises BucketError."""
+        replaced. Returns the files of the others, by their names. Raises BucketError."""
         earlier = deliverable_files(self._bucket.url if self._bucket else self.folder)
         for name in earlier.keys() - set(kept):
             for file in earlier[name]:
@@ -87,6 +87,7 @@ class Delivery:
                     self._bucket.remove(file)
                 else:
                     (self.folder / file).unlink(missing_ok=True)
+        return {name: files[0] for name, files in earlier.items() if name in set(kept) and files}
 
 
 def try_destination(out: str | Path | None, source: FilmSource, plan: Plan, home: Home) -> str | Path:

@@ -165,7 +165,7 @@ def test_every_field_of_the_form_is_described(deployed: str, client: SyncPrefect
     assert form is not None
     fields = form["properties"]
     assert [name for name, field in fields.items() if not field.get("description")] == []
-    assert next(iter(fields)) == "storyboard" and list(fields)[-3:] == ["agreed", "buy", "draft"]
+    assert next(iter(fields)) == "storyboard" and list(fields)[-4:] == ["agreed", "buy", "draft", "deliverables"]
     (choice, _) = fields["provider"]["anyOf"]
     assert "animatic" in choice["enum"] and "dashscope" in choice["enum"]
 

@@ -26,6 +26,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
@@ -112,11 +113,12 @@ async def _events(client: PrefectClient, run: str, prefix: str = "storyreel.") -
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Iterator[tuple[Path, Apiyi]]:
-    """A home, a film and the service that makes it."""
+    """A home, a film and the service that makes it, and no results of other tests, which may have the same pieces."""
     folder = tmp_path_factory.mktemp("stage")
     (folder / "film.yaml").write_text(FILM)
     service = Apiyi(ApiyiSettings(script=Script(waiting=1, running=1)))
-    with service.served() as base_url, pytest.MonkeyPatch.context() as patch:
+    results = temporary_settings({PREFECT_LOCAL_STORAGE_PATH: folder / "results"})
+    with service.served() as base_url, results, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORYREEL_HOME", str(folder / "home"))
         patch.setenv("APIYI_API_KEY", "sk-emulator")
         patch.setenv("APIYI_BASE_URL", base_url)

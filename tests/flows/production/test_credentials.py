@@ -31,6 +31,7 @@ format: {fps: 12}
 defaults: {duration: 6f}
 cast: {ana: {name: Ana}}
 subtitles: true
+label: AI generated
 CREDENTIALS
 shots:
   - {shot: 1A, action: One., provider: apiyi}
@@ -78,13 +79,16 @@ async def test_a_film_is_signed_once_with_what_its_services_have_signed(
         # Of what is in it: one shot is drawn in its shape, and no words lie over it.
         assert (found.state, [take.name for take in found.takes]) == ("valid", ["1A take 1", "1B@web take 1"])
         assert [edit.partition(" at ")[0] for edit in found.edits] == [
-            "cut and joined: 2 shots, 0 dissolves", "made again as 256x256",
+            "cut and joined: 2 shots, 0 dissolves", "a label drawn into the picture: AI generated",
+            "made again as 256x256",
         ]  # fmt: skip
         await rendered("credentials: {author: Ana Film, prompts: true}")
         assert sequence.read_bytes() == signed, "what is signed already stays"
         found = read_credentials(sequence, known_issuers())
         assert (found.state, found.source, found.author) == ("valid", "compositeSynthetic", "Ana Film")
-        assert found.edits[-1] == "words laid over the picture"
+        assert found.edits[1:] == (
+            "words laid over the picture", "a label drawn into the picture: AI generated",
+        )  # fmt: skip
         one, two = found.takes
         assert (one.name, one.service, one.key, bool(one.made)) == ("1A take 1", "apiyi", made.shots[0].key, True)
         assert "One." in one.prompt and one.own.startswith("Storyreel") and one.own_is_intact

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,9 @@ async def stopped_at(film: Path, number: int) -> None:
             await running
 
 
-async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_cost(film: Path) -> None:
+async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_cost(
+    film: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     out = film.with_name("out")
     await stopped_at(film, 2)
     assert frames_in(out / "sequence.mp4") == manifest(film)["frames"] == 42
@@ -133,10 +136,13 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     film.write_text(fewer.replace("Sun.", "Snow."))
     (out / "deliverables" / "phone.mp4").unlink()
     (out / "deliverables" / "phone.mp4" / "in the way").mkdir(parents=True)
+    monkeypatch.setattr("storyreel.flows.render.get_run_logger", lambda: logging.getLogger("run"))
     with pytest.raises(DeliverablesFailed, match="1 of 2 deliverables could not be") as failed:
         await render(film, "phone", "clean")
     assert list(failed.value.failed) == ["phone"]
     assert failed.value.next == f"storyreel render {film} --deliverable phone --deliverable clean --out {out}"
+    again = f"storyreel render {film} --deliverable phone"
+    assert f"deliverables/phone.mp4 is as an earlier run made it; next: {again}" in caplog.messages
     told = manifest(film)
     assert [each["name"] for each in told["deliverables"]] == ["clean"]
     assert {file.name for file in (out / "deliverables").iterdir()} == {"phone.mp4", "clean.mp4"}

@@ -163,7 +163,7 @@ def test_deliverables_are_delivered_and_those_that_are_gone_are_removed(tmp_path
         (place / "manifest.json").write_text(json.dumps({"deliverables": told}))
     source = FilmSource("Film", str(tmp_path / "film.yaml"))
     for delivery in (Delivery(folder, source), Delivery(folder, source, Bucket(there.as_uri()))):
-        delivery.remove_deliverables(["web"])
+        assert delivery.remove_deliverables(["web"]) == {"web": "deliverables/web.mp4"}
     for place in (folder, there):
         left = sorted(file.name for file in place.rglob("*") if file.is_file())
         assert left == ["manifest.json", "mine.mp4", "web.mp4"]
