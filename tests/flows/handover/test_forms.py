@@ -62,8 +62,9 @@ def _shots(draw: st.DrawFn, event: Event, rate: FrameRate) -> TimelineShot:
     def take(number: int) -> TimelineTake:
         first = draw(st.integers(0, event.head + 3))
         is_made = bool(draw(st.integers(0, 9)))
-        # A form cannot say both that a take begins too late for its dissolve and that it ends within it.
-        most = event.frames - 1 if first >= event.head else min(3, event.frames - 1)
+        # An EDL cannot say that a take ends within its dissolve if its first frame is in it: it may lack others before.
+        has_more = first > event.head or not event.dissolve_in
+        most = event.frames - 1 if has_more else min(3, event.frames - 1)
         frames = first + event.frames + event.tail - (draw(st.integers(0, most)) if is_made else 0)
         media = Media(
             file=Path(f"/films/{event.shot} {number}.mp4"), seconds=rate.seconds(frames), rate=rate.exact,
