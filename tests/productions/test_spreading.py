@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -88,7 +89,7 @@ def pool(standing_worker: Worker) -> Iterator[str]:
     print(standing_worker.said()[begun:])
 
 
-async def spread(stage: Stage, pool: str, **parameters: str) -> UUID:
+async def spread(stage: Stage, pool: str, **parameters: Any) -> UUID:
     """A run of the film that gives its scenes away."""
     make_pool(pool)
     await deploy(shoot_scene, pool, pool, stage.environment)
@@ -154,6 +155,25 @@ async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(
     code, _, err = alone.run()
     assert code == 0, err
     assert (tmp_path / "again" / "out" / "sequence.mp4").read_bytes() == film
+
+
+@pytest.mark.matrix
+async def test_takes_for_deliverables_are_made_by_scene_and_what_is_joined_of_them_by_the_films_own_run(
+    stage: Stage, pool: str, tmp_path: Path
+) -> None:
+    shape = "format: {aspect_ratio: '9:16'}"
+    deliverables = f"deliverables: [{{name: web, {shape}}}, {{name: shot, {shape}, shoot: [1A]}}]\n"
+    (stage.folder / "film.yaml").write_text(FILM + deliverables)
+    run = await spread(stage, pool, deliverables=["web", "shot"])
+    wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed", state_of(run).message
+    one, two = (tasks_of(each.id) for each in scenes_of(run))
+    assert "1A@shot take 1" in one and "2A take 1" in two and {"deliver web", "deliver shot"} <= tasks_of(run)
+    assert len(stage.bought) == 5, "each once, and one of them in the shape"
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())["deliverables"]
+    assert [(each["name"], each["width"], each["height"], each["frames"]) for each in told] == [
+        ("web", 720, 1280, 48), ("shot", 720, 1280, 48),
+    ]  # fmt: skip
 
 
 async def test_a_deployed_draft_is_made_by_scene_or_whole_and_nothing_of_its_film_is_bought(
