@@ -177,7 +177,9 @@ async def test_the_loop_goes_on_while_the_ledger_is_locked(
             async with gaps() as longest:
                 other = begin(studio, 3)
                 await asyncio.sleep(10 if url.startswith("sqlite") else 4)
-            assert longest.loop < max(0.2, 3 * longest.thread)
+            assert longest.loop < max(0.5, 3 * longest.thread), (
+                "a loop that waited would have stood for as long as the lock"
+            )
             assert len(emulator.requests) - polls > 20, "the service was asked again and again"
             await until(studio.clips.receipts)  # The clip was downloaded, and is in the store.
             assert len(emulator.fetches) == 1
