@@ -77,7 +77,7 @@ def _print(console: Terminal, found: Credentials) -> None:
 
 
 def _facts(found: Credentials) -> list[tuple[str, str]]:
-    """What is said of the whole file, by name."""
+    """The facts about the whole file, by name."""
     by = f" ({found.issuer})" if found.issuer not in ("", found.signer) else ""
     facts = {
         "title": found.title,

@@ -1,4 +1,4 @@
-"""What the deliverables of another shape keep of a shot, and where more of what happens would be kept."""
+"""The parts of a shot that deliverables of another shape keep, and where more of what happens would be kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIGHT = 0.35
 
 
 class KeptSide(Frozen):
-    """What is kept of the width or the height of a shot, in the deliverable that keeps the least of it."""
+    """The part of the width or the height of a shot that is kept, in the deliverable that keeps the least of it."""
 
     axis: Axis
     deliverable: str
@@ -47,7 +47,7 @@ class KeptSide(Frozen):
 
 
 class ShotFraming(Frozen):
-    """What is kept of a shot."""
+    """The part of a shot that is kept."""
 
     sides: tuple[KeptSide, ...]
     written: dict[Axis, float]
@@ -89,7 +89,7 @@ class ShotFraming(Frozen):
 
 
 def framing_of(film: Storyboard, shot: Shot, size: tuple[int, int], interest: Interest) -> ShotFraming | None:
-    """What is kept of a shot with pictures of this size; None if no deliverable cuts it."""
+    """The part that is kept of a shot with pictures of this size; None if no deliverable cuts it."""
     least: dict[Axis, KeptSide] = {}
     for side in _sides(film, shot, Fraction(*size), interest):
         if side.axis not in least or side.kept < least[side.axis].kept:

@@ -44,7 +44,7 @@ class InspectedShot(Frozen):
     frame: bytes
     """From its middle, as JPEG."""
     framing: ShotFraming | None = None
-    """What deliverables of another shape keep of it; None if none cuts it."""
+    """The parts of it that deliverables of another shape keep; None if none cuts it."""
 
     @property
     def numbers(self) -> str:

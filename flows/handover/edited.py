@@ -58,7 +58,7 @@ class EditedCut(Trusted):
     transitions: tuple[EditedTransition | None, ...]
     """Before the first shot, between all, and behind the last: one more than shots. None for a cut."""
     title: str = ""
-    """What the timeline is called."""
+    """The name of the timeline."""
     notes: tuple[str, ...] = ()
     """What was read otherwise than it is written."""
 

@@ -24,7 +24,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
 from storyreel.tasks.settings import Settings
-from storyreel.tasks.storage.files import make_private_folder, write_whole
+from storyreel.tasks.storage.files import create_secret, make_private_folder, write_whole
 
 PORT = 4210
 """Default port of a player."""
@@ -154,18 +154,7 @@ def secret_of(home: Home, environment: Mapping[str, str] = os.environ) -> bytes:
     path = home.root / "player.key"
     with suppress(FileNotFoundError):
         return _read_secret(path)
-    make_private_folder(home.root)
-    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        write_whole(fresh, secrets.token_hex(32), durable=True, private=True)
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            pass  # another process was faster
-        except OSError:  # a file system without hard links
-            fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    create_secret(path, secrets.token_hex(32))
     return _read_secret(path)
 
 

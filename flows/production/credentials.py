@@ -45,7 +45,7 @@ class Joined(NamedTuple):
 
 
 async def signing_of(film: Storyboard, plan: Plan, joined: Joined, takes: TakeRuns, studio: Studio) -> Signing | None:
-    """What is said of a film whose takes are all made, and who signs it; None if it has no credentials.
+    """The claim about a film whose takes are all made, and its certificate; None if it has no credentials.
 
     Raises CredentialsError and SettingsError.
     """
@@ -108,7 +108,7 @@ def _claimed(
 
 
 def _edits(film: Storyboard, plan: Plan, joined: Joined) -> Iterator[str]:
-    """What is done to the takes, a sentence for each kind."""
+    """The edits of the takes, a sentence for each kind."""
     dissolves = sum(bool(event.dissolve_in) for event in joined.cut.events)
     yield f"cut and joined: {counted(len(joined.cut.events), 'shot')}, {counted(dissolves, 'dissolve')}"
     if any(take.grading for take in joined.takes):

@@ -25,7 +25,7 @@ class Lacking(NamedTuple):
 
     @classmethod
     async def of(cls, plan: Plan, failures: Sequence[Failure], takes: TakeRuns, studio: Studio) -> Lacking:
-        """What the takes of a run lack, of which these have failed.
+        """The takes of a run that are lacking, of which these have failed.
 
         Raises ShotsFailed, ReviewNeeded or ClipsToBuy if the film lacks any.
         """

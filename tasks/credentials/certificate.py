@@ -7,7 +7,6 @@ such as `emailProtection`.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
 from storyreel.tasks.credentials.library import REMEDY, CredentialsError, is_installed, library
 from storyreel.tasks.settings import CERTIFICATE, CERTIFICATE_KEY, HOME, Settings, SettingsError
-from storyreel.tasks.storage.files import make_private_folder, write_whole
+from storyreel.tasks.storage.files import create_secret
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -137,18 +136,7 @@ def _self_made(home: Path) -> Certificate:
     try:
         with suppress(FileNotFoundError):
             return _read_self_made(file)
-        make_private_folder(home)
-        fresh = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
-        try:
-            write_whole(fresh, _make(), durable=True, private=True)
-            try:
-                os.link(fresh, file)
-            except FileExistsError:
-                pass  # another process was faster
-            except OSError:  # a file system without hard links
-                fresh.replace(file)
-        finally:
-            fresh.unlink(missing_ok=True)
+        create_secret(file, _make())
         return _read_self_made(file)
     except OSError as error:
         hint = f"make it writable, or set {HOME} to another folder"

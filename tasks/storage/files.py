@@ -7,6 +7,7 @@ names are also flushed to the disk, so that they survive a power cut.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -27,6 +28,22 @@ def write_whole(path: Path, text: str, *, durable: bool = False, private: bool =
             fresh.chmod(0o600)
     if private:
         keep_private(path)
+
+
+def create_secret(path: Path, text: str) -> None:
+    """Write a file that only this user can read, in a folder of the same kind, unless it is there by then."""
+    make_private_folder(path.parent)
+    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        write_whole(fresh, text, durable=True, private=True)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # a file system without hard links
+            fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def replace_content(path: Path, before: bytes, after: bytes) -> bool:

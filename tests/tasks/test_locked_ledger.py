@@ -126,9 +126,18 @@ async def until(is_so: Callable[[], object]) -> None:
 
 
 class Gaps:
-    """The longest time for which the event loop did not come to run; and a thread beside it, as the machine is busy."""
+    """The longest time for which the event loop did not come to run, though there was a processor for it; and a thread
+    beside it, as the machine is busy."""
 
     loop = thread = 0.0
+
+
+def without_processor() -> float:
+    """Seconds for which this thread was ready to run and had no processor; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 @asynccontextmanager
@@ -141,10 +150,11 @@ async def gaps() -> AsyncIterator[Gaps]:
             found.thread, before = max(found.thread, time.monotonic() - before), time.monotonic()
 
     async def on_loop() -> None:
-        before = time.monotonic()
+        before, withheld = time.monotonic(), without_processor()
         while True:
             await asyncio.sleep(0.01)
-            found.loop, before = max(found.loop, time.monotonic() - before), time.monotonic()
+            found.loop = max(found.loop, time.monotonic() - before - without_processor() + withheld)
+            before, withheld = time.monotonic(), without_processor()
 
     thread, task = threading.Thread(target=in_thread), asyncio.create_task(on_loop())
     thread.start()
@@ -177,9 +187,7 @@ async def test_the_loop_goes_on_while_the_ledger_is_locked(
             async with gaps() as longest:
                 other = begin(studio, 3)
                 await asyncio.sleep(10 if url.startswith("sqlite") else 4)
-            assert longest.loop < max(0.5, 3 * longest.thread), (
-                "a loop that waited would have stood for as long as the lock"
-            )
+            assert longest.loop < max(0.2, 3 * longest.thread)
             assert len(emulator.requests) - polls > 20, "the service was asked again and again"
             await until(studio.clips.receipts)  # The clip was downloaded, and is in the store.
             assert len(emulator.fetches) == 1

@@ -46,7 +46,7 @@ def _made_from(plan: Plan, deliverable: PlannedDeliverable) -> str:
 
 
 def _price(deliverable: PlannedDeliverable) -> str:
-    """What is still to be bought for it: `, for 0.60 USD`."""
+    """A clause about what is still to be bought for it: `, for 0.60 USD`."""
     if not deliverable.to_buy:
         return ""
     return f", for {' and '.join(amounts_of(deliverable.to_buy, 'more at an unknown price'))}"
