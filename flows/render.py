@@ -262,7 +262,7 @@ async def _carry_out(
     current_server().limit_patience()
     async with (
         open_places(limited, is_deployed=is_deployed()) as places,
-        open_studio(planner.home, plan.services, places=places) as studio,
+        open_studio(planner.home, plan.services, asked=plan.asked_services, places=places) as studio,
     ):
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, run, planner.limits, agreed)
@@ -270,6 +270,7 @@ async def _carry_out(
         if again is not plan:
             log_new_warnings(plan, again)
             plan, before = again, takes
+            await studio.open(plan.asked_services)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
             takes.adopt(before)
         if scenes:

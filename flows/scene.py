@@ -94,7 +94,7 @@ async def shoot_scene(
     limited = await active_limits(limits_of_takes(plan.unmade), is_deployed=True)
     async with (
         open_places(limited, is_deployed=True) as places,
-        open_studio(home, plan.services, places=places) as studio,
+        open_studio(home, plan.services, asked=plan.asked_services, places=places) as studio,
     ):
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, of_run, ceiling.over(limits or ()), may_order)

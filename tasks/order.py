@@ -74,6 +74,11 @@ class _TakeOrder:
     def provider(self) -> Provider:
         return self.studio.provider(self.take.order.provider)
 
+    async def _opened(self) -> Provider:
+        """The service, open. Raises Terminal if its key is missing."""
+        await self.studio.open([self.take.order.provider])
+        return self.provider
+
     @property
     def _sent(self) -> SentOrder:
         return SentOrder(self.take, self.studio, self.log, self.patience)
@@ -177,12 +182,12 @@ class _TakeOrder:
         a clip: if the process is killed between the intent and the answer, only a person may be able to tell whether
         the take was bought. Raises Terminal if the take may not be ordered.
         """
-        provider = self.provider
         if not self.take.may_order:
             raise Terminal(
                 f"{self.take.slate} has to be ordered, which was not agreed to; nothing was bought",
-                service=provider.name,
+                service=self.take.order.provider,
             )
+        provider = await self._opened()
         async with self._slot(is_new=True) as leave:
             await self._prepare()
             await self._call_store(self.studio.clips.ensure_writable)
@@ -255,7 +260,7 @@ class _TakeOrder:
 
         If the service has forgotten it, the order becomes unknown: a person must say whether it is bought again.
         """
-        provider, slate = self.provider, self.take.slate
+        provider, slate = await self._opened(), self.take.slate
         if provider.paid:
             message = "%s: ordered before from %s as %s; the run goes on with it and buys nothing"
             self.log.info(message, slate, provider.name, purchase.task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,9 @@ class Studio:
         prices: PriceList,
         poll_seconds: float | None = None,
         places: Places | None = None,
+        enter: Callable[[Provider], Awaitable[Provider]] | None = None,
     ) -> None:
+        """`providers` are open if `enter`, which opens one, is None."""
         self.ledger = ledger
         """Waits for other programs and for the disk: on the event loop use `ask`, `note` and `intend`."""
         self.clips = clips
@@ -90,6 +92,9 @@ class Studio:
         self.places: Places = places or _AnyNumber()
         """The bound on the takes of all runs together, as `slots` bounds those of this one."""
         self._providers = providers
+        self._enter = enter
+        self._opened: dict[str, Provider] = {}
+        self._opening = asyncio.Lock()
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._poll_seconds = poll_seconds
         self._past_durations: dict[tuple[str, str], asyncio.Future[PastDurations | None]] = {}
@@ -100,8 +105,15 @@ class Studio:
         """Draws large pictures, in one thread: each thread's heap keeps what it has needed, 50 MB for a page."""
 
     def provider(self, name: str) -> Provider:
-        """An open service."""
-        return self._providers[name]
+        """A service, of which takes that are made need no more than what it is. To ask it, `open` it."""
+        return self._opened.get(name) or self._providers[name]
+
+    async def open(self, names: Iterable[str]) -> None:
+        """Open services that are not open yet. Raises Terminal if the key of one is missing."""
+        async with self._opening:
+            for name in names:
+                if self._enter and name not in self._opened:
+                    self._opened[name] = await self._enter(self._providers[name])
 
     def piece_folder(self, key: str) -> Path:
         """The folder of the piece with this cache key."""
@@ -110,7 +122,7 @@ class Studio:
     def slots(self, name: str, id: str) -> dict[str, asyncio.Semaphore]:
         """The slots to hold, in this order, while a take of a model is at its service, by the names of the limits: each
         has a slot for each take of this run that may be there at a time."""
-        provider = self._providers[name]
+        provider = self.provider(name)
         return {
             limit: self._slots.setdefault(limit, asyncio.Semaphore(most))
             for limit, most in limits_of(type(provider), id, provider.known_models).items()
@@ -118,7 +130,7 @@ class Studio:
 
     def _model(self, name: str, id: str) -> Model:
         """A service's model, by its id; one without a pace of its own if it is not known any more."""
-        provider = self._providers[name]
+        provider = self.provider(name)
         return find_model(type(provider), id, provider.known_models) or Model(modes={})
 
     async def seconds_to_next_poll(self, provider: Provider, model: str, elapsed: float) -> float:
@@ -211,21 +223,26 @@ class Studio:
 
 
 @asynccontextmanager
-async def open_studio(home: Home, services: Iterable[str], *, places: Places | None = None) -> AsyncIterator[Studio]:
-    """A studio with these services open, whose takes hold `places`. Closes all services."""
+async def open_studio(
+    home: Home, services: Iterable[str], *, asked: Iterable[str] | None = None, places: Places | None = None
+) -> AsyncIterator[Studio]:
+    """A studio of these services, whose takes hold `places`. Opens those that are `asked`, all if it is None, and
+    another when it has to be asked after all; closes them. A service that is not asked needs no key."""
     providers: dict[str, Provider] = {}
 
-    def studio() -> Studio:
-        seconds = Settings.read().poll_seconds
-        return Studio(home.ledger(), home.clips(), home.house, providers, PriceList.read(), seconds, places)
-
     async with AsyncExitStack() as stack:
+
+        def studio() -> Studio:
+            seconds, enter = Settings.read().poll_seconds, stack.enter_async_context
+            return Studio(home.ledger(), home.clips(), home.house, providers, PriceList.read(), seconds, places, enter)
+
         opened = await in_own_thread(studio)
         stack.push_async_callback(opened.close)
         for name in sorted(set(services)):
             adapter = await in_own_thread(load, name)
-            providers[name] = await stack.enter_async_context(adapter())
+            providers[name] = adapter()
             providers[name].concurrency_limit()  # of a setting, which may be wrong
+        await opened.open(sorted(providers if asked is None else set(asked)))
         renewing = asyncio.create_task(_renew_leases(opened.ledger))
         stack.push_async_callback(_cancel, renewing)
         yield opened

@@ -58,8 +58,14 @@ class Plan(Trusted):
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The names of all services that may get an order, sorted."""
+        """The names of all services that its takes are made by or may be made by, sorted."""
         return tuple(sorted({each.request.provider for take in self.takes for each in take.candidates}))
+
+    @property
+    def asked_services(self) -> tuple[str, ...]:
+        """Those of them that a run asks: for takes that are not in the store, and wait for nothing."""
+        asked = (take for take in self.unmade if not take.waits_for)
+        return tuple(sorted({each.request.provider for take in asked for each in take.candidates}))
 
     @cached_property
     def clips(self) -> tuple[PlannedTake, ...]:

@@ -105,8 +105,8 @@ def _least(plan: Plan) -> str:
 
 
 def require_keys(plan: Plan) -> None:
-    """Return if the key of every service is set that the plan may order from. Raises RunFailed."""
-    for name in sorted({way.request.provider for take in plan.unmade for way in take.candidates}):
+    """Return if the key of every service is set that a run of the plan asks. Raises RunFailed."""
+    for name in plan.asked_services:
         if missing := load(name).missing_variable(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 

@@ -20,7 +20,8 @@ from prefect import flow, get_client
 from prefect.flow_engine import run_flow_async
 
 from storyreel.flows.commands.options import plan_of
-from storyreel.flows.errors import NotAllowed
+from storyreel.flows.commands.screen.consent import require_keys
+from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import outcomes
@@ -423,6 +424,41 @@ async def test_a_take_that_another_run_orders_from_the_next_service_is_not_bough
         (failure,) = await with_the_old_plan()
     assert "another run is making" in failure.message
     assert on_set.sold() == 0
+
+
+async def test_a_run_that_asks_a_service_for_nothing_needs_no_key_of_it(
+    on_set: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, home = FILM.replace("  - {shot: 1B, action: She waits., continues: 1A}\n", ""), Home.of()
+    await on_set.render(film)
+    monkeypatch.delenv("APIYI_API_KEY")
+    planned = on_set.plan(film)
+    require_keys(planned)
+    made = await on_set.render(film.replace("fps: 12", "fps: 24"))
+    assert on_set.sold() == 2
+
+    @flow
+    async def once_planned() -> Sequence[outcomes.Failure]:
+        async with open_studio(home, planned.services, asked=planned.asked_services) as studio:
+            return await (await begin_takes(planned, studio, "", (), None)).run_all()
+
+    Path(made.shots[0].clip).unlink()
+    (failure,) = await once_planned()
+    assert "APIYI_API_KEY is not set" in failure.message, "a clip that is lost meanwhile has to be asked for"
+    with pytest.raises(RunFailed, match="APIYI_API_KEY is not set"):
+        require_keys(on_set.plan(film))
+    monkeypatch.setenv("APIYI_API_KEY", "sk-emulator")
+    assert await once_planned() == []
+    assert on_set.sold() == 2
+    waiting = on_set.plan(
+        STILLS.replace("STILL", "still: true").replace("defaults:", "review: {still: required}\ndefaults:")
+    )
+    of_clip = [take for take in waiting.takes if take.waits_for]
+    assert {take.request.provider for take in of_clip} == {"apiyi"}
+    held = waiting.model_copy(
+        update={"takes": tuple(take for take in waiting.takes if take.is_picture or take in of_clip)}
+    )
+    assert held.asked_services == ("dashscope",), "a clip that waits for its still is not bought in this run"
 
 
 LEFT_AT_APIYI = """\
