@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -161,7 +160,7 @@ async def render_storyboard(
     # An amount that a person approved replaces every other limit of the run.
     ceiling = approval.ceiling or await ceiling_of_run()
     held = "" if approval.ceiling else ceiling.raised(planner.limits)
-    planner = replace(planner, limits=ceiling.over(() if approval.ceiling else planner.limits))
+    planner = planner._replace(limits=ceiling.over(() if approval.ceiling else planner.limits))
     try:
         plan, limits, excess = await in_own_thread(planner.plan_within_budget, str(flow_run.id))
         deployed = plan.title
@@ -339,7 +338,7 @@ async def _speak(
     async with orderly_shutdown(of_speech, takes, studio), observe_run(of_speech, takes, studio, links):
         failures = await takes.run_all(speech)
     selected = slates_of_selection(plan.takes, planner.deliverables)
-    again = replace(planner, selection=tuple(selected) if planner.selection else ())
+    again = planner._replace(selection=tuple(selected) if planner.selection else ())
     try:
         longer = await in_own_thread(again.plan)
     except StoryboardError as error:

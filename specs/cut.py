@@ -8,7 +8,6 @@ of D at its tail. These extra frames are the handles. A fade uses the shot's own
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -17,8 +16,7 @@ from storyreel.specs.storyboard import Shot, Storyboard, Transition
 from storyreel.specs.timing import Duration, FrameRate
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One shot in the cut. All counts are frames at the film's rate."""
 
     shot: str
@@ -64,8 +62,7 @@ class Event:
         return self.head + self.frames + self.tail
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """The shots of a film in order, with their frames."""
 
     rate: FrameRate
@@ -102,8 +99,7 @@ class Cut:
         return Cut(
             rate,
             tuple(
-                replace(
-                    event,
+                event._replace(
                     start=start,
                     frames=frames,
                     dissolve_in=dissolves[number],
@@ -118,8 +114,7 @@ class Cut:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EditPoints:
+class EditPoints(NamedTuple):
     """Which frames of a take are used. Counts are frames at the film's rate.
 
     A conformed clip has `total` frames: `hold_head` copies of the first used frame, the used frames, `hold_tail`
@@ -139,7 +134,7 @@ class EditPoints:
 
     def within(self, available: int) -> EditPoints:
         """As many frames, earlier if the take has fewer than planned; all of them and more if it is shorter still."""
-        return replace(self, first=max(0, min(self.first, available - self.frames)))
+        return self._replace(first=max(0, min(self.first, available - self.frames)))
 
     @property
     def total(self) -> int:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -52,8 +51,7 @@ class SettingsError(StoryreelError):
         super().__init__(message, hint=hint, next=next)
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """An environment variable, as the page of variables lists it."""
 
     name: str
@@ -291,7 +289,7 @@ def variables(model: type[Frozen] = Settings) -> Iterator[tuple[str, Variable]]:
     """The fields of Settings or ServiceSettings with their variables, in the order of the page of variables."""
     described = field_descriptions(model)
     for name, variable in _variables(model):
-        yield name, replace(variable, description=" ".join(described.get(name, "").split()))
+        yield name, variable._replace(description=" ".join(described.get(name, "").split()))
 
 
 def _variables(model: type[Frozen]) -> Iterator[tuple[str, Variable]]:

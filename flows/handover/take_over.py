@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from storyreel.flows.handover.changes import changes_of
@@ -45,7 +44,7 @@ async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[s
     timeline = await film_timeline(planner)
     after = _reader(form)(cut, timeline.rate, TakeNames(timeline))
     if not planner.draft and _is_of_draft(after, planner):
-        planner = replace(planner, draft=True)
+        planner = planner._replace(draft=True)
         timeline = await film_timeline(planner)
         after = _reader(form)(cut, timeline.rate, TakeNames(timeline))
     names, now, new_text = TakeNames(timeline), planner, text
@@ -53,10 +52,10 @@ async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[s
         change = changes_of(timeline, _as_said(timeline, form, names), after)
         if change is None:
             for draft in {planner.draft, False}:
-                _check_purchases(replace(planner, draft=draft), replace(now, draft=draft))
+                _check_purchases(planner._replace(draft=draft), now._replace(draft=draft))
             return TakenOver(text=new_text, notes=after.notes)
         new_text, film = recut(new_text, now.film, change, set_vars)
-        now = replace(now, film=film)
+        now = now._replace(film=film)
         try:
             timeline = await film_timeline(now)
         except StoryboardError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from storyreel.flows.packs import read_film
 from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, unaffordable, uncounted
@@ -21,8 +21,7 @@ from storyreel.tasks.ledger.purchase import NewVerdict
 from storyreel.tasks.prices.price_list import PriceList
 
 
-@dataclass(frozen=True)
-class Planner:
+class Planner(NamedTuple):
     """A film, where its ledger and clips are, and what was asked for: each plan reads the ledger anew."""
 
     film: Storyboard
@@ -100,7 +99,7 @@ class Planner:
     def plan_as_if(self, verdicts: Sequence[NewVerdict]) -> Plan:
         """The plan of all shots as it would be with these verdicts noted. Raises StoryboardError."""
         with open_history(self.home) as history:
-            return replace(self, selection=()).plan(with_verdicts(history, verdicts))
+            return self._replace(selection=()).plan(with_verdicts(history, verdicts))
 
     def refreshed(self, plan: Plan) -> Plan:
         """The same takes with their present states, after some of them were made."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,7 @@ def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, 
     """The plan, its purchases, and the clips that exist of pictures and of shots with a status, by key."""
     with open_history(planner.home) as history:
         # What waits for approval is no longer free, and its deliverable is left out of other plans.
-        plan = replace(planner, deliverables=(EVERY_DELIVERABLE,)).plan(history)
+        plan = planner._replace(deliverables=(EVERY_DELIVERABLE,)).plan(history)
         purchases = history.purchases([take.key for take in plan.takes])
     clips = planner.home.clips()
     in_shapes = [take for take in plan.in_shapes if not take.is_redrawn]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.language.slates import LineKind, line_slate
@@ -36,8 +36,7 @@ _PAUSE = Fraction(3, 10)
 """Seconds at the end of a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenLine:
+class SpokenLine(NamedTuple):
     """A line of dialogue or of narration."""
 
     slate: str
@@ -64,8 +63,7 @@ class SpokenLine:
         return self.kind, self.number - 1
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedLine:
+class PlacedLine(NamedTuple):
     """A line in the cut."""
 
     line: SpokenLine

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from storyreel.specs.cut import Cut
 from storyreel.specs.derived.lines import estimated_seconds
@@ -19,8 +19,7 @@ _FADE = Fraction(1, 2)
 """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedWords:
+class PlacedWords(NamedTuple):
     """Words over the frames `[start, end)` of the film. The end may be after that of the film."""
 
     words: Words

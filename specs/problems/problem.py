@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from storyreel.specs.errors import StoryreelError
 
@@ -18,8 +17,7 @@ KeyPath = tuple[str | int, ...]
 """The path of a value in a file: `("scenes", 0, "shots", 2, "duration")`."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in a file; line and column count from 1."""
 
     file: str
@@ -30,8 +28,7 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake in a file: position, message and hint (may be empty). Printed: `film.yaml:8:12: message (hint)`."""
 
     position: Position
@@ -77,7 +74,7 @@ def problems_at(label: str, copy: Path) -> Iterator[None]:
         yield
     except StoryboardError as error:
         raise StoryboardError(
-            replace(problem, position=replace(problem.position, file=label))
+            problem._replace(position=problem.position._replace(file=label))
             if problem.position.file == str(copy)
             else problem
             for problem in error.problems

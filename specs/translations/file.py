@@ -14,8 +14,9 @@ from __future__ import annotations
 import shlex
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from storyreel.specs.language.subtitles import LARGEST_TRANSLATIONS, translations_name
 from storyreel.specs.language.tongues import canonical_tag, is_tag
@@ -39,14 +40,13 @@ class TranslationsError(StoryboardError):
         self.next = f"storyreel translate {shlex.quote(film)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A line with its translations."""
 
     line: str
     position: Position
     """Of its mapping."""
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = MappingProxyType({})
     """By language; none of them is empty."""
     said: str = ""
     """Where it is said, as it was written last."""
@@ -56,12 +56,11 @@ class Entry:
     """Those that have a key, with or without a text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Translations:
+class Translations(NamedTuple):
     """The translations of a film."""
 
     file: Path
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = MappingProxyType({})
     """By the words of the line, as `words` gives them."""
 
     def text(self, line: str, language: str) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -34,8 +33,7 @@ Text = tuple[str, str]
 """A message and its hint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Language(Generic[Model]):
+class Language(NamedTuple, Generic[Model]):
     """A kind of YAML file: the model of its root, and what messages say about such files."""
 
     model: type[Model]
@@ -43,7 +41,7 @@ class Language(Generic[Model]):
     """As in `this is not a …`."""
     beginning: str
     """How such a file begins: the hint for one that is empty, or something else."""
-    meaning: Mapping[str, str] = field(default_factory=lambda: MEANING)
+    meaning: Mapping[str, str] = MEANING
     """A description of a text, by the pattern that it has to match."""
     explain_key: Callable[[KeyPath], Text | None] = lambda path: None
     """The message for a key that is known elsewhere, but not at this path."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
 from math import ceil
@@ -92,7 +91,7 @@ def conform_key(
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on; `conversion` is that of
     the clip's `Colour`."""
-    facts = (clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
+    facts = (clip_digest, edit._asdict(), *house.facts, keep_sound, ffmpeg_version, accept)
     mark = ("draft", draft_mark.VERSION) if is_draft else ()
     graded = [grading.facts] if grading else []
     framed = [framing.facts] if framing.facts else []

@@ -8,9 +8,8 @@ proves nothing either: the task is looked at again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from storyreel.tasks.providers.errors import Denied, NotFound, ProviderError, Refused, Transient
 from storyreel.tasks.providers.http.response import Response, id_at, is_page, shortened, text_at, value_at
@@ -39,8 +38,7 @@ class Meaning(Enum):
     UNREACHABLE = "a reference could not be downloaded; later it may be"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """The answers that have one meaning: those of these statuses, with one of these codes, and one of these words."""
 
     meaning: Meaning
@@ -57,8 +55,7 @@ class Rule:
     """Whether it proves anything about an order, and not only about a look."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskForm:
+class TaskForm(NamedTuple):
     """The form in which a look at a task is answered, and the words for its status there, in small letters."""
 
     word: JsonPath
@@ -87,8 +84,7 @@ class TaskForm:
         return {id for path in self.tasks if (id := id_at(answer, *path))}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerTable:
+class AnswerTable(NamedTuple):
     """The table of one service."""
 
     forms: tuple[TaskForm, ...]

@@ -67,7 +67,7 @@ class Attachments(NamedTuple):
     sound: Attachment | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class AttachmentBuilder:
     """Builds the attachments of one shot for one service."""
 

@@ -20,7 +20,7 @@ from storyreel.testing import HostedContract, HostedService
 
 
 def changed(**fields: Any) -> AnswerTable:
-    return AnswerTable(**{name: getattr(Lumen.answers, name) for name in AnswerTable.__dataclass_fields__} | fields)
+    return AnswerTable(**{name: getattr(Lumen.answers, name) for name in AnswerTable._fields} | fields)
 
 
 class OrdersAgain(Lumen):

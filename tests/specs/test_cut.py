@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -93,6 +92,10 @@ _events = st.builds(
     frames=st.integers(1, 300),
     dissolve_in=st.integers(0, 60),
     dissolve_out=st.integers(0, 60),
+    fade_in=st.just(0),
+    fade_out=st.just(0),
+    source=st.none(),
+    of_take=st.none(),
 )
 _slack = st.integers(-60, 70)
 """Frames that a take has beyond the shot's length in the cut, around what handles need."""
@@ -139,7 +142,7 @@ def test_a_part_of_a_take_begins_where_the_shot_says_whatever_is_around_it(
     event: Event, slack: int, anchor: Anchor, source: int
 ) -> None:
     available = max(1, event.frames + slack)
-    points = edit_points(replace(event, source=source, of_take=event.frames), available, anchor)
+    points = edit_points(event._replace(source=source, of_take=event.frames), available, anchor)
     head = event.head - points.hold_head
     assert points.first + head == min(source, available - 1)
     assert points.total == event.with_handles
@@ -230,8 +233,8 @@ def test_at_a_rate_with_whole_frames_for_each_nothing_is_lost() -> None:
 
 
 def test_a_part_of_a_take_begins_at_its_time_at_another_rate() -> None:
-    event = replace(build_cut(_film([(24, "cut", 1)])).events[0], source=12, of_take=48)
-    (again,) = replace(build_cut(_film([(24, "cut", 1)])), events=(event,)).at_rate(FrameRate.parse(30)).events
+    event = build_cut(_film([(24, "cut", 1)])).events[0]._replace(source=12, of_take=48)
+    (again,) = build_cut(_film([(24, "cut", 1)]))._replace(events=(event,)).at_rate(FrameRate.parse(30)).events
     assert (again.source, again.of_take) == (15, 60)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from storyreel.flows.planning.expected_time import expected_seconds
 from storyreel.flows.planning.finishing.deliverables import (
@@ -23,8 +24,7 @@ from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.problem import StoryboardError
 
 
-@dataclass(frozen=True)
-class Shapes:
+class Shapes(NamedTuple):
     """The takes that services make for the deliverables of a film alone, while it is planned."""
 
     of: TakeBuilder
@@ -32,9 +32,9 @@ class Shapes:
     """Of all deliverables, whether they are made or not."""
     asked: tuple[str, ...] = ()
     """The names of the deliverables that are made, or `none`; empty for all that cost nothing besides the film."""
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = MappingProxyType({})
     """Why a deliverable cannot be planned, by its name."""
-    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    warnings: Mapping[str, Sequence[str]] = MappingProxyType({})
     """About verdicts, by the deliverable's name."""
 
     @classmethod

@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.grading.white import Triple
@@ -29,8 +29,7 @@ _LARGEST = 256 << 20
 _HINT = "export the table again as .cube"
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table of one or three dimensions; the first axis, of red, changes fastest."""
 
     dimensions: int
@@ -158,15 +157,15 @@ class _Reader:
             raise self._wrong("the table begins, and no line before it says its size; write `LUT_3D_SIZE 33`")
         tables = [Table(each, self._sizes[each], *self._ranges.get(each, ())) for each in sorted(self._sizes)]
         if not self._ranges.keys() & self._sizes:
-            tables[0] = replace(tables[0], low=self._low, high=self._high)
+            tables[0] = tables[0]._replace(low=self._low, high=self._high)
         if "IN" in self._video:
             if tables[0].has_own_domain:
                 raise self._wrong("the table has a range of its own, and `LUT_IN_VIDEO_RANGE` gives it another one")
             ends = (-VIDEO_BLACK, 1 - VIDEO_BLACK)
             low, high = (((end / (VIDEO_WHITE - VIDEO_BLACK),) * 3) for end in ends)
-            tables[0] = replace(tables[0], low=low, high=high)
+            tables[0] = tables[0]._replace(low=low, high=high)
         if "OUT" in self._video:
-            tables[-1] = replace(tables[-1], gives_video=True)
+            tables[-1] = tables[-1]._replace(gives_video=True)
         for table in tables:
             if any(low >= high for low, high in zip(table.low, table.high, strict=True)):
                 raise self._wrong("the table's range ends at or below its beginning")
@@ -194,5 +193,5 @@ class _Reader:
 def _filled(tables: tuple[Table, ...], rows: list[str]) -> Iterator[Table]:
     begin = 0
     for table in tables:
-        yield replace(table, rows="".join(rows[begin : begin + table.length]))
+        yield table._replace(rows="".join(rows[begin : begin + table.length]))
         begin += table.length

@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from zipfile import ZipFile
@@ -347,15 +346,15 @@ def test_the_timeline_of_a_draft_is_compared_with_the_draft(form: str, tmp_path:
     """The takes of a draft may be longer or shorter: what nobody has changed is no change of the film."""
     (tmp_path / "film.yaml").write_text(FILM)
     planner = Planner.of(RunRequest(storyboard=tmp_path / "film.yaml"))
-    timeline = asyncio.run(film_timeline(replace(planner, draft=True)))
+    timeline = asyncio.run(film_timeline(planner._replace(draft=True)))
     assert timeline.title == "By hand (draft)"
     cut = tmp_path / f"cut.{form}"
     write_timeline(timeline, form, cut)  # type: ignore[arg-type]
     assert asyncio.run(taken_over(planner, FILM, cut, {})).text == FILM
     shots = (timeline.shots[0], *timeline.shots[2:])
     start = timeline.shots[0].event.frames
-    event = replace(shots[1].event, start=start)
-    first = shots[0].model_copy(update={"event": replace(shots[0].event, dissolve_out=0)})
+    event = shots[1].event._replace(start=start)
+    first = shots[0].model_copy(update={"event": shots[0].event._replace(dissolve_out=0)})
     left = timeline.model_copy(update={"shots": (first, shots[1].model_copy(update={"event": event}))})
     write_timeline(left, form, cut)  # type: ignore[arg-type]
     text = asyncio.run(taken_over(planner, FILM, cut, {})).text

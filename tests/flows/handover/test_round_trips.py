@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,7 +130,7 @@ def test_an_edited_cut_becomes_the_storyboards(form: str, data: st.DataObject, t
     write_timeline(edited, form, file)  # type: ignore[arg-type]
     text = asyncio.run(taken_over(planner, FILM, file, {})).text
     film.write_text(text)
-    again = asyncio.run(film_timeline(replace(planner, film=read(film))))
+    again = asyncio.run(film_timeline(planner._replace(film=read(film))))
     wanted = as_edited(edited)
     got = as_edited(again)
     assert got == wanted
@@ -141,7 +140,7 @@ def test_an_edited_cut_becomes_the_storyboards(form: str, data: st.DataObject, t
     for comment, of in comments.items():
         assert (comment in text) == (not of or of in kept), text
     before = {take.key for take in planner.plan().takes}
-    assert {take.key for take in replace(planner, film=read(film)).plan().takes} <= before
+    assert {take.key for take in planner._replace(film=read(film)).plan().takes} <= before
 
 
 @pytest.mark.parametrize("form", READERS)
@@ -286,7 +285,7 @@ def test_whole_scenes_are_moved_and_a_default_transition_is_no_edit(scenes: Plan
     text = imported(scenes, moved(timeline, "2A", "2B", "1B", "1A"), tmp_path)
     assert text.index("2A") < text.index("2B") < text.index("# at home") < text.index("1B") < text.index("1A")
     (tmp_path / "film.yaml").write_text(text)
-    again = asyncio.run(film_timeline(replace(scenes, film=read(tmp_path / "film.yaml"))))
+    again = asyncio.run(film_timeline(scenes._replace(film=read(tmp_path / "film.yaml"))))
     assert [shot.event.dissolve_in for shot in again.shots] == [0, 0, 0, 0]
     with pytest.raises(StoryboardError, match="a scene holds its shots together"):
         imported(scenes, moved(timeline, "1A", "2A", "1B", "2B"), tmp_path)
