@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from pydantic import Field, StringConstraints, ValidationError
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.subtitles import translations_name
+from storyreel.specs.language.finishing.subtitles import translations_name
 from storyreel.specs.problems.phrases import reason, shown
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError, problems_at
 from storyreel.specs.reading import LARGEST, NamedFile, named_files, read, read_title, require_files_of

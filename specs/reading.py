@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from storyreel.specs.language.subtitles import LARGEST_TRANSLATIONS, translations_name
+from storyreel.specs.language.finishing.subtitles import LARGEST_TRANSLATIONS, translations_name
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, Problem, StoryboardError
 from storyreel.specs.sources import NOT_BESIDE, leads_away

@@ -15,9 +15,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from storyreel.specs.language.base import StoryboardModel
-from storyreel.specs.language.credentials import Credentials
-from storyreel.specs.language.deliverables import Deliverable
-from storyreel.specs.language.imprint import Label, Metadata
+from storyreel.specs.language.finishing.credentials import Credentials
+from storyreel.specs.language.finishing.deliverables import Deliverable
+from storyreel.specs.language.finishing.imprint import Label, Metadata
+from storyreel.specs.language.finishing.subtitles import Subtitles
 from storyreel.specs.language.models import (
     Budget,
     Camera,
@@ -38,7 +39,6 @@ from storyreel.specs.language.shots import Shot, ShotDefaults
 from storyreel.specs.language.sound import Ambience, FilmLevel, Music
 from storyreel.specs.language.speech import Speech
 from storyreel.specs.language.stills import Review, Still, Stills
-from storyreel.specs.language.subtitles import Subtitles
 from storyreel.specs.language.titles import Lettering, Words, with_slates
 from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storyreel.flows.errors import Interrupted
 from storyreel.flows.packs import read_film
-from storyreel.flows.planning.budget import BudgetedPlan
+from storyreel.flows.planning.checks.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest

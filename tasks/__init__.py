@@ -1,3 +1,3 @@
-"""The work on takes and films. Four modules hold the Prefect tasks: `generate`, `conform`, `dissolve` and `assemble`.
-The other modules and rooms do not import Prefect, except `result_cache`. Imports `specs`.
+"""The work on takes and films. Five modules hold the Prefect tasks: `generate`, `conform`, `dissolve`,
+`overlay` and `assemble`. The other modules and rooms do not import Prefect, except `result_cache`. Imports `specs`.
 """

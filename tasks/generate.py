@@ -11,10 +11,10 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
-from storyreel.tasks.collect import Take
 from storyreel.tasks.inspection.inspect import Inspection, Wanted, inspect_clip, inspection_key
-from storyreel.tasks.order import obtain
-from storyreel.tasks.patience import Patience
+from storyreel.tasks.procurement.collect import Take
+from storyreel.tasks.procurement.order import obtain
+from storyreel.tasks.procurement.patience import Patience
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.storage.bucket import BucketError

@@ -19,7 +19,7 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
 from storyreel.tasks.ledger.purchase import GIVEN_UP
-from storyreel.tasks.order import STOPPED
+from storyreel.tasks.procurement.order import STOPPED
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import Denied, ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.models import answers_at_once

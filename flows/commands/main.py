@@ -28,23 +28,23 @@ class Listed(NamedTuple):
 COMMANDS: Mapping[str, Listed] = MappingProxyType(
     {
         "init": Listed(
-            "init",
+            "production.init",
             "Write a small storyboard that can be rendered as it is, and the schema for editors.",
             only_looks=True,
         ),
         "validate": Listed(
-            "plan",
+            "production.plan",
             "Check a storyboard and list everything that is wrong in it. Makes and buys nothing.",
             only_looks=True,
         ),
         "plan": Listed(
-            "plan",
+            "production.plan",
             "Show what a render would make and buy, why, and at what price. Makes and buys nothing.",
             only_looks=True,
         ),
-        "render": Listed("render", "Make the film. Shows the plan and asks before it buys anything."),
+        "render": Listed("production.render", "Make the film. Shows the plan and asks before it buys anything."),
         "review": Listed(
-            "review",
+            "production.review",
             "Approve takes or ask for retakes. Makes and buys nothing. Without options it shows what waits, and asks.",
         ),
         "retake": Listed(
@@ -128,7 +128,9 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "services",
             "Play films and takes in browsers, from the links on Prefect's pages. Runs until Ctrl-C.",
         ),
-        "schema": Listed("init", "Print the JSON Schema of the storyboard language, for editors.", only_looks=True),
+        "schema": Listed(
+            "production.init", "Print the JSON Schema of the storyboard language, for editors.", only_looks=True
+        ),
     }
 )
 """Every command by its name, in the order of the help."""

@@ -22,7 +22,7 @@ from storyreel.specs.foreign_text import json_text
 from storyreel.specs.secrets import hidden
 
 if TYPE_CHECKING:
-    from storyreel.flows.planning.budget import BudgetedPlan
+    from storyreel.flows.planning.checks.budget import BudgetedPlan
     from storyreel.flows.planning.run_request import RunRequest
     from storyreel.flows.terminal import Terminal
     from storyreel.specs.money import Money

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from storyreel.flows.packs import read_film
-from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, unaffordable, uncounted
+from storyreel.flows.planning.checks.budget import BudgetedPlan, check_budget, limits_of, unaffordable, uncounted
+from storyreel.flows.planning.checks.media import check_media
 from storyreel.flows.planning.history import History, open_history, with_verdicts
-from storyreel.flows.planning.media import check_media
 from storyreel.flows.planning.model import Plan, named
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.run_request import RunRequest

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from storyreel.flows.errors import NotAllowed
 from storyreel.flows.lifecycle.deployed import is_deployed, own_deployment
 from storyreel.flows.names import RENDER_FLOW
-from storyreel.flows.planning.budget import limits_of
+from storyreel.flows.planning.checks.budget import limits_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.frozen import Frozen

@@ -18,8 +18,8 @@ from storyreel.flows.servers.choose import wait_for_task_runs
 from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
 from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.procurement.submission import CALLED_OFF
 from storyreel.tasks.studio import Studio
-from storyreel.tasks.submission import CALLED_OFF
 
 _UNLISTED = "the ledger does not answer, so what is left at services is not listed; next: storyreel ledger"
 

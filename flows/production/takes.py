@@ -24,7 +24,6 @@ from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFaile
 from storyreel.flows.production.report import spent_in_words
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
-from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
 from storyreel.tasks.generate import InspectedClip, generate
@@ -34,6 +33,7 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
+from storyreel.tasks.procurement.collect import Take
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
 from storyreel.tasks.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from storyreel.specs.language.deliverables import Deliverable, SizedFormat
-from storyreel.specs.language.subtitles import Subtitles
+from storyreel.specs.language.finishing.deliverables import Deliverable, SizedFormat
+from storyreel.specs.language.finishing.subtitles import Subtitles
 from storyreel.specs.storyboard import Shot, Storyboard
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
 
-from storyreel.specs.language.deliverables import Centre, Deliverable
+from storyreel.specs.language.finishing.deliverables import Centre, Deliverable
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Format, Shot, Storyboard
 from storyreel.specs.validation.check import FREE

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import StoryboardModel
-from storyreel.specs.language.deliverables import Centre
+from storyreel.specs.language.finishing.deliverables import Centre
 from storyreel.specs.language.grade import Grade
 from storyreel.specs.language.models import (
     Camera,

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from storyreel.specs.language.subtitles import LARGEST_TRANSLATIONS, translations_name
+from storyreel.specs.language.finishing.subtitles import LARGEST_TRANSLATIONS, translations_name
 from storyreel.specs.language.tongues import canonical_tag, is_tag
 from storyreel.specs.language.values import LONGEST_TEXT, as_text
 from storyreel.specs.problems.phrases import shown, suggestion

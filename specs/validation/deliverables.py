@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from storyreel.specs.cut import Cut
-from storyreel.specs.language.codecs import INTERMEDIATE
-from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.finishing.codecs import INTERMEDIATE
+from storyreel.specs.language.finishing.deliverables import Deliverable
 from storyreel.specs.language.slates import is_taken
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.problems.problem import KeyPath, Problem

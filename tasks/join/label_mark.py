@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.imprint import Corner, LabelledShots
+from storyreel.specs.language.finishing.imprint import Corner, LabelledShots
 
 if TYPE_CHECKING:
     from ffmpeg.nodes import FilterableStream

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from storyreel.specs.language.codecs import Codec
+from storyreel.specs.language.finishing.codecs import Codec
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat

@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from storyreel.specs.language.codecs import Codec, Quality
+from storyreel.specs.language.finishing.codecs import Codec, Quality
 from storyreel.specs.problems.phrases import listed
 from storyreel.tasks.media.binary import Binary
 from storyreel.tasks.media.colour import Pixels

@@ -17,7 +17,7 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.codecs import INTERMEDIATE, Codec, Quality
+from storyreel.specs.language.finishing.codecs import INTERMEDIATE, Codec, Quality
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import Binary, find_ffmpeg

@@ -22,7 +22,7 @@ from tests.pauses import PATIENCE
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Script
-from tests.tasks.killing import BETWEEN
+from tests.tasks.procurement.killing import BETWEEN
 
 ONE_TAKE = """\
 storyboard: 1
@@ -91,13 +91,13 @@ STEPS = {
     "from the answer that only the disk has": (
         f"{_LEDGER}.mark_submitted before 1",
         f"{_SERVICE}.poll after 2",
-        "storyreel.tasks.collect:examine before 1",
+        "storyreel.tasks.procurement.collect:examine before 1",
         f"{_CLIPS}.keep before 1",
         f"{_CLIPS}._place before 1",
     ),
     "to the end": (
         # The first progress of the download, after two polls of the pending task.
-        "storyreel.tasks.collect:report_stage before 3",
+        "storyreel.tasks.procurement.collect:report_stage before 3",
         f"{_CLIPS}.keep after 1",
         f"{_LEDGER}.mark_finished before 1",
         f"{_LEDGER}.mark_finished after 1",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from storyreel.flows.deployment.deploy import Deployed
     from storyreel.flows.deployment.request import DeploymentRequest, FilmOptions
-    from storyreel.flows.planning.budget import BudgetedPlan
+    from storyreel.flows.planning.checks.budget import BudgetedPlan
     from storyreel.tasks.ledger.budget import BudgetExceeded
 
 

@@ -13,7 +13,7 @@ from storyreel.flows.commands.screen import tables
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.names import default_folder
 from storyreel.flows.output import legible
-from storyreel.flows.planning.budget import BudgetedPlan
+from storyreel.flows.planning.checks.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import differences, load_plan

@@ -21,7 +21,7 @@ from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.tasks.request.attachments import SPEECH
 
 if TYPE_CHECKING:
-    from storyreel.flows.planning.budget import BudgetedPlan
+    from storyreel.flows.planning.checks.budget import BudgetedPlan
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.production.report import Rendering
     from storyreel.specs.money import Money

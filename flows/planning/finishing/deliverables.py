@@ -10,7 +10,7 @@ from storyreel.flows.planning.takes.planned import PlannedTake
 from storyreel.specs.cut import Cut
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Trusted
-from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.finishing.deliverables import Deliverable
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import sums_as_json
 from storyreel.specs.problems.phrases import counted, listed, shown, suggestion

@@ -11,7 +11,7 @@ from storyreel.specs.cut import Cut
 from storyreel.specs.derived.lines import Lengths
 from storyreel.specs.derived.reading import place_of
 from storyreel.specs.derived.words import PlacedWords, placed_words
-from storyreel.specs.language.imprint import Label
+from storyreel.specs.language.finishing.imprint import Label
 from storyreel.specs.problems.phrases import abridged, shown
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.translations.file import read_translations

@@ -11,8 +11,8 @@ from storyreel.flows.planning.model import Plan
 from storyreel.specs.cut import Cut
 from storyreel.specs.derived.deliverable import film_as, shown_languages
 from storyreel.specs.derived.lines import Lengths, PlacedLine, name_of, placed_lines
-from storyreel.specs.language.deliverables import Deliverable
-from storyreel.specs.language.subtitles import translations_name
+from storyreel.specs.language.finishing.deliverables import Deliverable
+from storyreel.specs.language.finishing.subtitles import translations_name
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.translations.file import Translations, read_translations

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
 
+from storyreel.flows.planning.checks.warnings import upstream_first
 from storyreel.flows.planning.drafts import in_words_of_draft
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import PlannedTake, takes_by_shot
@@ -18,7 +19,6 @@ from storyreel.flows.planning.takes.shot import ShotPlanner
 from storyreel.flows.planning.takes.speech import Spoken
 from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
-from storyreel.flows.planning.warnings import upstream_first
 from storyreel.specs.cut import Cut, build_cut
 from storyreel.specs.derived.lines import spoken_frames
 from storyreel.specs.derived.pictures import PictureShot, path_of_picture

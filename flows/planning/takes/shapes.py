@@ -12,7 +12,7 @@ from storyreel.flows.planning.takes.pictures import used_take
 from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.specs.derived.deliverable import film_as
 from storyreel.specs.derived.pictures import PictureShot
-from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.finishing.deliverables import Deliverable
 from storyreel.specs.language.slates import owner_of, slate_in
 from storyreel.specs.problems.problem import Problem
 from storyreel.specs.storyboard import Shot, Storyboard

@@ -33,7 +33,7 @@ from storyreel.flows.production.text.words import subtitles_over, words_over
 from storyreel.specs.cut import EditPoints, Event, edit_points
 from storyreel.specs.derived.deliverable import film_as, shown_languages, soft_languages
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.language.deliverables import Centre
+from storyreel.specs.language.finishing.deliverables import Centre
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble

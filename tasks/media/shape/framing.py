@@ -9,7 +9,7 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.deliverables import Centre, Deliverable, is_near
+from storyreel.specs.language.finishing.deliverables import Centre, Deliverable, is_near
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.media.colour import SMOOTH
 

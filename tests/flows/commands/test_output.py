@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from storyreel.flows.commands.options import print_json
 from storyreel.flows.commands.screen.tables import print_plan
 from storyreel.flows.output import make_output_plain
-from storyreel.flows.planning.budget import BudgetedPlan
+from storyreel.flows.planning.checks.budget import BudgetedPlan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.terminal import Terminal

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of
+from storyreel.flows.planning.checks.budget import check_budget, fitting_shots, limits_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.language.models import Budget

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of
+from storyreel.flows.planning.checks.budget import check_budget, fitting_shots, limits_of
 from storyreel.flows.planning.history import History, with_verdicts
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.plan import make_plan

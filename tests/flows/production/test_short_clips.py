@@ -14,11 +14,11 @@ from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks import collect
 from storyreel.tasks.home import Home
 from storyreel.tasks.join.conform import needs_no_encoding
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.procurement import collect
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import ffmpeg, make_clip
 from tests.tasks.odd_clips import oriented, overwritten

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from storyreel.flows.commands import options
-from storyreel.flows.commands.render import render
+from storyreel.flows.commands.production.render import render
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import choose, ephemeral
 from storyreel.flows.servers.choose import kept_seconds

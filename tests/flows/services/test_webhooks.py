@@ -26,10 +26,10 @@ from storyreel.flows.planning.history import History
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services import webhooks
 from storyreel.specs.reading import read
-from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
-from storyreel.tasks.patience import Patience
+from storyreel.tasks.procurement.collect import Take, collect
+from storyreel.tasks.procurement.patience import Patience
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.webhooks import CallbackReader

@@ -8,7 +8,7 @@ import pytest
 
 from storyreel.specs.derived.deliverable import film_as, soft_languages
 from storyreel.specs.derived.draft import draft_of
-from storyreel.specs.language.deliverables import Deliverable
+from storyreel.specs.language.finishing.deliverables import Deliverable
 from storyreel.specs.storyboard import Format, Storyboard
 
 Films = Callable[..., Storyboard]

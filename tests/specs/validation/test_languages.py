@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from storyreel.specs.language.subtitles import Subtitles, translations_name
+from storyreel.specs.language.finishing.subtitles import Subtitles, translations_name
 from storyreel.specs.language.tongues import language_code, language_name
 from storyreel.specs.storyboard import Storyboard
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.cut import EditPoints, edit_points
-from storyreel.specs.language.codecs import Codec
+from storyreel.specs.language.finishing.codecs import Codec
 from storyreel.tasks.join.conform import conform_clip, conform_key
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.overlay import lay_over

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.cut import EditPoints
-from storyreel.specs.language.imprint import Corner, Metadata
+from storyreel.specs.language.finishing.imprint import Corner, Metadata
 from storyreel.specs.language.tongues import language_code
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.label_mark import SIZE, LabelMark

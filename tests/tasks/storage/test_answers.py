@@ -14,8 +14,8 @@ from storyreel.tasks.providers.errors import Ambiguous
 from storyreel.tasks.storage.answers import keep_answer
 from storyreel.testing.faults import Answer, Call, ErrorReply, Trouble
 from storyreel.testing.wire import HttpRequest, Reply
+from tests.tasks.procurement.test_order import bench
 from tests.tasks.providers.hosted_services import SERVICES
-from tests.tasks.test_order import bench
 
 
 @pytest.mark.parametrize("name", SERVICES)

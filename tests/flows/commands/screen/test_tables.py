@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from storyreel.flows.commands.screen.tables import print_plan
-from storyreel.flows.planning.budget import BudgetedPlan
+from storyreel.flows.planning.checks.budget import BudgetedPlan
 from tests.flows.planning.histories import plan_of
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.language.deliverables import NEAR, Centre, Deliverable, is_near
+from storyreel.specs.language.finishing.deliverables import NEAR, Centre, Deliverable, is_near
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.media.shape.framing import BARS, Framing, fitted
 

@@ -1,0 +1,1 @@
+"""The commands that make a film: `init`, `validate`, `plan`, `render` and `review`."""

@@ -1,0 +1,1 @@
+"""The models of a finished film: subtitles, label, metadata, Content Credentials, deliverables and their codecs."""
