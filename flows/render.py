@@ -30,7 +30,6 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.selection import slates_of_selection
-from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent, held_to
 from storyreel.flows.production.ceiling import ceiling_of_run
@@ -299,18 +298,10 @@ async def _carry_out(
             for line in filter(None, (*rendering.price_warnings, shortfall)):
                 get_run_logger().warning("%s", line)
             await asyncio.to_thread(delivery.deliver)
-            noted = await asyncio.to_thread(
-                note_film,
-                planner.home,
-                run,
-                plan.name,
-                str(rendering.sequence),
-                planner.film.languages,
-                has_words=planner.film.burnt_in_language is not None,
-            )
+            noted = await finisher.note_film(planner.home, rendering)
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
-            note = partial(finisher.add_deliverables, rendering)
+            note = partial(finisher.add_deliverables, rendering, planner.home)
             made, failed = await make_deliverables(
                 planner.film, plan, takes, parts, delivery, subtitles, studio, note, lacking.deliverables
             )

@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from http import HTTPStatus
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -19,12 +20,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storyreel.flows.player import pages
-from storyreel.flows.player.films import FilmRecord, film_medium, find_film
+from storyreel.flows.player.films import DeliverableRecord, FilmRecord, delivered_medium, find_film
 from storyreel.flows.player.links import HEALTH, sign
 from storyreel.flows.player.media import Medium, clip_medium, medium_at
 from storyreel.flows.player.ranges import requested_part
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.file_kind import IMAGES, MP4, VOICES
+from storyreel.specs.file_kind import IMAGES, MP4, VIDEOS, VOICES
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
@@ -101,11 +102,33 @@ class Player:
             for number, language in enumerate(film.languages or ("",) if subtitles else ())
             for suffix in (f".{language}" if number else "",)
         ]
-        return HTMLResponse(pages.film_page(film.title, _source(request, film.run, ".mp4"), tracks))
+        deliverables = [
+            pages.Deliverable(
+                each.name,
+                each.about,
+                f"{film.run}/{_source(request, each.name, '')}" if each.is_playable else "",
+                f"{film.run}/{_source(request, each.name, _suffix_of(each))}",
+            )
+            for each in film.deliverables
+            if await asyncio.to_thread(delivered_medium, each)
+        ]
+        return HTMLResponse(pages.film_page(film.title, _source(request, film.run, ".mp4"), tracks, deliverables))
 
     async def film_video(self, request: Request) -> Response:
         """The sequence of a film."""
         return self._answer(request, await self._delivered(await self._film(request)), "private, no-cache")
+
+    async def deliverable_page(self, request: Request) -> Response:
+        """The page of a deliverable."""
+        film, found = await self._deliverable(request)
+        await self._delivered(film, found)
+        source = _source(request, found.name, _suffix_of(found))
+        return HTMLResponse(pages.film_page(f"{film.title}: {found.name}", source, ()))
+
+    async def deliverable_file(self, request: Request) -> Response:
+        """The file of a deliverable."""
+        film, found = await self._deliverable(request)
+        return self._answer(request, await self._delivered(film, found), "private, no-cache")
 
     async def film_subtitles(self, request: Request) -> Response:
         """The subtitles of a film, as browsers read them."""
@@ -142,17 +165,26 @@ class Player:
             raise _Refused(HTTPStatus.NOT_FOUND, "Nothing is known here of a film of this run.")
         return film
 
-    async def _delivered(self, film: FilmRecord) -> Medium:
-        medium = await asyncio.to_thread(film_medium, film)
+    async def _deliverable(self, request: Request) -> tuple[FilmRecord, DeliverableRecord]:
+        film, name = await self._film(request), request.path_params["name"]
+        found = next((each for each in film.deliverables if each.name == name), None)
+        if found is None:
+            raise _Refused(HTTPStatus.NOT_FOUND, "The run has made no such deliverable of its film.")
+        return film, found
+
+    async def _delivered(self, film: FilmRecord, deliverable: DeliverableRecord | None = None) -> Medium:
+        """The file of a film, or of its deliverable. Raises _Refused."""
+        record = deliverable or film
+        medium = await asyncio.to_thread(delivered_medium, record)
         if medium:
             return medium
-        if await asyncio.to_thread(medium_at, film.place):
+        if await asyncio.to_thread(medium_at, record.place):
             raise _Refused(
                 HTTPStatus.GONE,
-                f"A later run has replaced this film: {film.place} is another one now. Its run plays it.",
+                f"A later run has replaced this film: {record.place} is another one now. Its run plays it.",
             )
-        if is_remote(film.place) or film.host == this_process().name:
-            message = f"The film is not at {film.place} any more, where it was delivered."
+        if is_remote(record.place) or film.host == this_process().name:
+            message = f"The film is not at {record.place} any more, where it was delivered."
         else:
             message = f"The film is on a disk of {film.host}, which this player has not; --out s3://… is for all."
         raise _Refused(HTTPStatus.NOT_FOUND, message)
@@ -202,6 +234,8 @@ def application(home: Home, secret: bytes, hosts: Collection[str], report: Repor
         Route("/film/{run}.{language}.vtt", player.film_subtitles),
         Route("/film/{run}.vtt", player.film_subtitles),
         Route("/film/{run}", player.film_page),
+        *(Route(f"/film/{{run}}/{{name}}{kind.suffix}", player.deliverable_file) for kind in VIDEOS),
+        Route("/film/{run}/{name}", player.deliverable_page),
     ]
     handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
         _Refused: _refuse, BucketError: _bucket_failed, OSError: _disk_failed, 404: _unknown,
@@ -248,6 +282,10 @@ def _take_path(request: Request) -> str:
 def _source(request: Request, name: str, suffix: str) -> str:
     """The address of what a page plays, relative to the page, which may be behind a proxy that adds to its path."""
     return f"{quote(name, safe='')}{suffix}?s={quote(request.query_params.get('s', ''))}"
+
+
+def _suffix_of(deliverable: DeliverableRecord) -> str:
+    return PurePosixPath(deliverable.place).suffix
 
 
 def _subtitles_of(film: FilmRecord, language: str = "") -> str:

@@ -21,6 +21,20 @@ _LARGEST = 100_000
 """Bytes of a record."""
 
 
+class DeliverableRecord(Frozen):
+    """A deliverable of a film, when it was delivered."""
+
+    name: str
+    place: str
+    """Absolute path of its file, or its address."""
+    about: str
+    """Its picture, codec and loudness in words."""
+    is_playable: bool = True
+    """Whether browsers play its codec, or some of them."""
+    version: str = ""
+    """As of the film."""
+
+
 class FilmRecord(Frozen):
     """The film of a run, when it was delivered."""
 
@@ -37,12 +51,23 @@ class FilmRecord(Frozen):
     """Of its subtitles, its own first; empty if it names none."""
     has_words: bool = False
     """Whether its subtitles are in the picture."""
+    deliverables: tuple[DeliverableRecord, ...] = ()
+    """Those that the run has made."""
 
 
 def note_film(
-    home: Home, run: str, title: str, place: str, languages: Sequence[str] = (), *, has_words: bool = False
+    home: Home,
+    run: str,
+    title: str,
+    place: str,
+    languages: Sequence[str] = (),
+    deliverables: Sequence[DeliverableRecord] = (),
+    *,
+    has_words: bool = False,
 ) -> FilmRecord | None:
     """Record a delivered film in the home and, if hosts share clips, in their bucket.
+
+    `deliverables` are those that are delivered, whose versions are found here.
 
     Returns None if it cannot be recorded or is not there: a film that cannot be played is as good.
     """
@@ -58,6 +83,11 @@ def note_film(
             host=this_process().name,
             languages=tuple(languages),
             has_words=has_words,
+            deliverables=tuple(
+                each.model_copy(update={"version": found.version})
+                for each in deliverables
+                if (found := medium_at(each.place))
+            ),
         )
         # As a player of an earlier version reads it, too, if the film has nothing that is new.
         text = record.model_dump_json(exclude_defaults=True)
@@ -81,10 +111,11 @@ def find_film(home: Home, run: str) -> FilmRecord | None:
     return None
 
 
-def film_medium(film: FilmRecord) -> Medium | None:
-    """The film as it was delivered; None if it is not there any more, or another one is. Raises BucketError."""
-    medium = medium_at(film.place)
-    return medium if medium and medium.version == film.version else None
+def delivered_medium(record: FilmRecord | DeliverableRecord) -> Medium | None:
+    """The film or deliverable as it was delivered; None if it is not there any more, or another one is. Raises
+    BucketError."""
+    medium = medium_at(record.place)
+    return medium if medium and medium.version == record.version else None
 
 
 def _name(run: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from storyreel.specs.file_kind import IMAGES, MP4, VOICES
+from storyreel.specs.file_kind import IMAGES, MP4, VIDEOS, VOICES
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import ClipStore
@@ -31,7 +31,8 @@ class Medium(NamedTuple):
     @property
     def media_type(self) -> str:
         """Its type for HTTP."""
-        return next((kind.media_type for kind in (*IMAGES, *VOICES) if kind.suffix == self.suffix), MP4.media_type)
+        kinds = (*IMAGES, *VOICES, *VIDEOS)
+        return next((kind.media_type for kind in kinds if kind.suffix == self.suffix), MP4.media_type)
 
     @property
     def is_picture(self) -> bool:

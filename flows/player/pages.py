@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _STYLE = """\
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;
 background:#111;color:#ddd;font:16px/1.5 system-ui,sans-serif}
 video,img{max-width:100vw;max-height:88vh;min-width:min(100vw,640px)}
-img{object-fit:contain}p,h1{margin:.6em 1em;font-size:1em;font-weight:400}
+img{object-fit:contain}p,h1,ul{margin:.6em 1em;font-size:1em;font-weight:400}ul{padding:0;list-style:none}
 a{color:#9cf}"""
 _TIME = re.compile(r"(?<=\d\d:\d\d:\d\d),(?=\d{3})")
 
@@ -42,14 +42,33 @@ class Track(NamedTuple):
     """Whether they are shown unless that is changed, if their language is known."""
 
 
+class Deliverable(NamedTuple):
+    """A deliverable of a film, on its page."""
+
+    name: str
+    about: str
+    """Its picture, codec and loudness in words."""
+    page: str
+    """The address of the page that plays it; empty if no browser does."""
+    file: str
+
+
 def speech_page(name: str, sound: str) -> str:
     """The page of a take of a spoken line."""
     return _page(name, f'<audio controls autoplay src="{escape(sound)}"></audio>{_caption(name, sound)}')
 
 
-def film_page(title: str, video: str, tracks: Iterable[Track]) -> str:
-    """The page of a film with its subtitles."""
-    return _page(title, f"{_video(video, '', ''.join(map(_track, tracks)))}{_caption(title, video)}")
+def film_page(title: str, video: str, tracks: Iterable[Track], deliverables: Sequence[Deliverable] = ()) -> str:
+    """The page of a film with its subtitles and its deliverables."""
+    rows = "".join(map(_deliverable, deliverables))
+    listed = f"<ul>{rows}</ul>" if rows else ""
+    return _page(title, f"{_video(video, '', ''.join(map(_track, tracks)))}{_caption(title, video)}{listed}")
+
+
+def _deliverable(deliverable: Deliverable) -> str:
+    play = f'<a href="{escape(deliverable.page)}">play</a> · ' if deliverable.page else ""
+    download = f'<a href="{escape(deliverable.file)}" download>download</a>'
+    return f"<li>{_text(deliverable.name)} · {_text(deliverable.about)} · {play}{download}</li>"
 
 
 def _track(track: Track) -> str:

@@ -11,6 +11,7 @@ from storyreel.flows.handover.export import NotExported, write_beside
 from storyreel.flows.planning.finishing.film_sound import sound_of_plan
 from storyreel.flows.planning.finishing.subtitles import SubtitleTrack
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
+from storyreel.flows.player.films import DeliverableRecord, FilmRecord, note_film
 from storyreel.flows.production import report
 from storyreel.flows.production.credentials import Joined, signing_of
 from storyreel.flows.production.delivery import TIMELINE, Delivery
@@ -21,8 +22,10 @@ from storyreel.flows.production.report import Origin, RenderedDeliverable, Rende
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.production.text.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.specs.cut import Cut
+from storyreel.specs.language.codecs import INTERMEDIATE
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
+from storyreel.tasks.home import Home
 from storyreel.tasks.join.assemble import FilmFile
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
@@ -103,11 +106,24 @@ class FilmFinisher(NamedTuple):
         await in_thread(lambda _: self._write_beside(rendering, pages, made_takes, in_cut))
         return rendering
 
-    async def add_deliverables(self, rendering: Rendering, made: Sequence[RenderedDeliverable]) -> None:
-        """Add deliverables to the manifest of a finished film."""
+    async def add_deliverables(self, rendering: Rendering, home: Home, made: Sequence[RenderedDeliverable]) -> None:
+        """Add deliverables to the manifest of a finished film, and to its record for the player."""
         whole = rendering.model_copy(update={"deliverables": tuple(made)})
         await asyncio.to_thread(self._write_manifest, whole)
         await asyncio.to_thread(self.delivery.deliver_files, [MANIFEST])
+        await self.note_film(home, whole)
+
+    async def note_film(self, home: Home, rendering: Rendering) -> FilmRecord | None:
+        """Record the delivered film, and its deliverables so far, for the player. Returns None as `note_film` does."""
+        made = [
+            DeliverableRecord(
+                name=each.name, place=str(each.file), about=each.in_words, is_playable=each.codec not in INTERMEDIATE
+            )
+            for each in rendering.deliverables
+        ]
+        has_words, place = self.film.burnt_in_language is not None, str(rendering.sequence)
+        told = (rendering.flow_run, self.plan.name, place, self.film.languages, made)
+        return await asyncio.to_thread(note_film, home, *told, has_words=has_words)
 
     def _write_manifest(self, rendering: Rendering) -> None:
         told = told_subtitles(self.film, self.subtitles)

@@ -17,7 +17,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from storyreel.flows.player.films import note_film
+from storyreel.flows.player.films import DeliverableRecord, note_film
 from storyreel.flows.player.links import Links, PlayerRecord, answers
 from storyreel.flows.player.running import playing
 from storyreel.tasks.home import Home
@@ -165,6 +165,36 @@ def test_a_film_is_played_with_its_subtitles_in_every_language(place: Place, tmp
     assert place.browser.get(link.replace("?", ".de.vtt?")).status_code == 404, "it is of another film"
     noted = note_film(place.home, str(uuid4()), "Film", str(film), ["en", "fr"], has_words=True)
     assert " default" not in place.browser.get(place.links.film(noted)).text
+
+
+def test_the_page_of_a_film_has_its_deliverables_as_they_were_delivered(place: Place, tmp_path: Path) -> None:
+    film, web, edit = (tmp_path / name for name in ("sequence.mp4", "web.mp4", "edit.mov"))
+    for number, file in enumerate((film, web, edit)):
+        file.write_bytes(CONTENT[number:])
+    made = [
+        DeliverableRecord(name="web", place=str(web), about="1080×1920, 25 fps, h264"),
+        DeliverableRecord(name="edit", place=str(edit), about="1920×1080, prores", is_playable=False),
+        DeliverableRecord(name="lost", place=str(tmp_path / "lost.mp4"), about=""),
+    ]
+    link = place.links.film(note_film(place.home, str(uuid4()), "Film", str(film), (), made))
+    rows = re.findall(r"<li>(.*?)</li>", place.browser.get(link).text)
+    assert [re.sub("<.*?>", "", row) for row in rows] == [
+        "web · 1080×1920, 25 fps, h264 · play · download",
+        "edit · 1920×1080, prores · download",
+    ]
+    played, loaded, only_loaded = (
+        place.browser.get(httpx.URL(link).join(address)) for address in re.findall('href="(.*?)"', "".join(rows))
+    )
+    assert "<title>Film: web</title>" in played.text
+    again = place.browser.get(played.url.join(played.text.split('src="')[1].split('"')[0]))
+    assert loaded.content == again.content == CONTENT[1:]
+    assert only_loaded.content == CONTENT[2:] and only_loaded.headers["content-type"] == "video/quicktime"
+    for address in (loaded.url, played.url):
+        assert place.browser.get(address.copy_with(query=b"s=another")).status_code == 403
+    web.write_bytes(CONTENT)
+    assert place.browser.get(loaded.url).status_code == 410, "a later run has made it again"
+    assert "web" not in place.browser.get(link).text
+    assert place.browser.get(link.replace("?", "/other?")).status_code == 404
 
 
 def test_a_film_that_was_replaced_or_has_gone_is_not_played_as_another(place: Place, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from storyreel.flows.lifecycle.cancellation import Stopped
+from storyreel.flows.player.films import delivered_medium, find_film
 from storyreel.flows.production.outcomes import DeliverablesFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
+from storyreel.tasks.home import Home
 from storyreel.tasks.progress import StageReport, listening
 from tests.flows.test_render import frames_in, states_of
 from tests.pauses import PATIENCE
@@ -120,6 +122,10 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     assert clean.level is None
     assert [(each["name"], each["file"], each["digest"]) for each in manifest(film)["deliverables"]] == [
         (each.name, f"deliverables/{each.name}.mp4", each.digest) for each in made.deliverables
+    ]
+    played = find_film(Home.of(), made.flow_run)
+    assert played and [(each.place, each.about) for each in played.deliverables if delivered_medium(each)] == [
+        (str(each.file), each.in_words) for each in made.deliverables
     ]
     states = await states_with(made.flow_run, "deliver quiet")
     # What was made before is found; what has the film's picture is not conformed again; each has its own task run.
