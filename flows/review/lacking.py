@@ -57,6 +57,6 @@ class Lacking(NamedTuple):
         if not_joined:
             raise DeliverablesFailed(film, not_joined, made + len(not_joined))
         if self.unapproved:
-            raise ReviewNeeded(self.unapproved, len(self.plan.cut.events))
+            raise ReviewNeeded(self.unapproved, len(self.plan.cut.events), film)
         if self.deliverables:
             raise ClipsToBuy(self.plan.waiting)

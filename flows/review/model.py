@@ -9,6 +9,7 @@ from storyreel.flows.planning.candidate import Candidate
 from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, TakeKind, takes_by_shot
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import deliverable_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.inspection.inspect import Inspection, best_take
@@ -133,18 +134,24 @@ class ShotToReview(Frozen):
 
 
 class ReviewNeeded(StoryreelError):
-    """Shots or stills wait for approval. Every take that may be made was made and is kept; the film is not joined."""
+    """Shots or stills wait for approval. Every take that may be made was made and is kept; the film is not joined,
+    unless they are shots of deliverables alone and `film` is where it is."""
 
-    def __init__(self, shots: Sequence[ShotToReview], of: int) -> None:
+    def __init__(self, shots: Sequence[ShotToReview], of: int, film: Path | str = "") -> None:
         self.shots, self.of = tuple(shots), of
         lines = sum(shot.kind == "speech" for shot in shots)
-        clips = sum(shot.kind == "clip" for shot in shots)
-        stills = len(shots) - clips - lines
+        in_shapes = sum(shot.kind == "clip" and bool(deliverable_of(shot.slate)) for shot in shots)
+        clips = sum(shot.kind == "clip" for shot in shots) - in_shapes
+        stills = len(shots) - clips - in_shapes - lines
         beside = [counted(number, what) for number, what in ((stills, "still"), (lines, "line")) if number]
+        beside += [f"{counted(in_shapes, 'shot')} of deliverables"] if in_shapes else []
         many = (*beside, f"{clips} of {of} shots" if clips else "")
         self.what = "the shot" if clips == of == 1 and not beside else " and ".join(filter(None, many))
         """The number of those that wait: `2 of 5 shots`, `3 stills`."""
-        told = [f"{self.what} {'waits' if len(shots) == 1 else 'wait'} for approval; everything that was made is kept"]
+        made = f"{film} is made, and " if film else ""
+        told = [
+            f"{made}{self.what} {'waits' if len(shots) == 1 else 'wait'} for approval; everything that was made is kept"
+        ]
         told += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
         super().__init__("\n".join(told))
 

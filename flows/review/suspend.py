@@ -33,6 +33,7 @@ from storyreel.flows.review.forms import Question, approved_budget, budget_form,
 from storyreel.flows.review.model import ReviewNeeded, ShotToReview, TakeToReview, action_of, shots_to_approve
 from storyreel.flows.review.status import action_problem
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.language.slates import deliverable_of
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger
@@ -92,8 +93,8 @@ class Approval:
         home = self._planner.home
         form = await asyncio.to_thread(review_form, question, self._problems, home.house, await run_links(home))
         slates = [shot.slate for shot in needed.shots]
-        has_stills = any(shot.kind != "clip" for shot in needed.shots)
-        waiting = ", ".join(slates) if has_stills else f"{', '.join(slates)} of {needed.of} shots"
+        is_of_film = all(shot.kind == "clip" and not deliverable_of(shot.slate) for shot in needed.shots)
+        waiting = f"{', '.join(slates)} of {needed.of} shots" if is_of_film else ", ".join(slates)
         shots, spent = ", ".join(slates), await in_own_thread(self._planner.committed, flow_run.id)
         told = {
             "shots": slates,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prefect import flow, get_client
 from prefect.flow_engine import run_flow_async
+from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry
 
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.forms import by_field
 from storyreel.flows.review.model import ReviewNeeded, ShotToReview
+from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Word
 from tests import postgres
+from tests.flows.conftest import Command
 from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, Set, on_a_set
 from tests.flows.test_render import frames_in
 
@@ -139,3 +143,40 @@ def test_similar_slates_have_different_fields() -> None:
     fields = by_field(shots)
     assert [shot.slate for shot in fields.values()] == ["1.A", "1-A", "1_A", "1A"]
     assert all(name.isidentifier() for name in fields)
+
+
+SHAPED = FILM.replace("  - {shot: 1.B-2, action: She waits.}\n", "  - {card: The end}\n").replace(
+    "format: {fps: 12}", 'format: {fps: 12}\ndeliverables: [{name: web, format: {aspect_ratio: "9:16"}, shoot: true}]'
+)
+
+
+def test_shots_of_deliverables_are_not_counted_among_those_of_the_film() -> None:
+    of_film, shaped = (ShotToReview(film="f", slate=slate, action="", takes=()) for slate in ("1A", "1A@web"))
+    assert "1 shot of deliverables and 1 of 1 shots wait for approval" in ReviewNeeded([of_film, shaped], 1).message
+    assert "out.mp4 is made, and 1 shot of deliverables waits" in ReviewNeeded([shaped], 1, "out.mp4").message
+
+
+@pytest.mark.matrix
+async def test_a_take_in_the_shape_of_a_deliverable_is_approved_retaken_and_joined_as_all_are(
+    on_set: Set, caplog: pytest.LogCaptureFixture, storyreel: Command
+) -> None:
+    deployed = await on_set.deployed(SHAPED, deliverables=["web"])
+    run = await deployed.begin()
+    assert (await deployed.state(run)).name == "Suspended" and on_set.sold == 2
+    assert "Shot 1A@web" in await deployed.asked(run, 1)
+    assert "1 shot of deliverables and 1 of 2 shots wait" in caplog.text
+    await deployed.resume(run, {"shot_1A": APPROVED})
+    waits = await deployed.state(run)
+    assert waits.name == "Suspended" and "approve 1A@web" in str(waits.message)
+    assert frames_in(on_set.film) > 6, "the film itself lacks nothing"
+    assert f"{on_set.film} is made, and 1 shot of deliverables waits for approval" in caplog.text
+    web = on_set.folder / "out" / "deliverables" / "web.mp4"
+    assert not web.exists()
+    await deployed.resume(run, {"shot_1A_web": {"decision": "retake", "action": "She falls."}})
+    assert (await deployed.state(run)).name == "Suspended" and on_set.sold == 3
+    told = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "STORYREEL_HOME": str(Home.of().root)}
+    done = await asyncio.to_thread(storyreel, "review", on_set.file, "--approve", "1A@web", **told)
+    assert "resumed" in done.stdout, done
+    await deployed.go_on(run)
+    assert (await deployed.state(run)).name == "Completed" and on_set.sold == 3
+    assert frames_in(web) == frames_in(on_set.film)
