@@ -93,6 +93,13 @@ class Format(StoryboardModel):
         large = next((each for each in classes if min(_SIZES[each][shape]) >= min(width, height)), classes[-1])
         return self.model_copy(update={"aspect_ratio": shape, "resolution": large})
 
+    @property
+    def larger(self) -> tuple[Format, ...]:
+        """The same in each of the larger classes, the next one first."""
+        classes: tuple[Resolution, ...] = get_args(Resolution)
+        above = classes[classes.index(self.resolution) + 1 :]
+        return tuple(self.model_copy(update={"resolution": each}) for each in above)
+
 
 # Model Studio's tables of output sizes: of Wan 2.7, and for 480p of Wan 2.5, which has no 4:3 and 3:4 there; these two
 # are reckoned from the others' area. Read 2026-11-21 and 2026-11-29.

@@ -21,7 +21,7 @@ from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import build_instruction, build_prompt
 from storyreel.tasks.request.recordings import recorded_lengths
-from storyreel.tasks.request.unsupported import Unsupported, alternatives, services_with
+from storyreel.tasks.request.unsupported import NotSold, Unsupported, alternatives, services_with
 
 
 def build_requests(
@@ -325,9 +325,8 @@ def supported(
     service: str,
     model: str | None,
 ) -> str:
-    """The wanted aspect ratio or resolution. Raises Unsupported if the service does not have it."""
+    """The wanted aspect ratio or resolution. Raises NotSold if the service does not have it."""
     if wanted not in values(capability):
         message = f"{service} has no {what} {wanted}; it has {', '.join(values(capability))}"
-        hint = alternatives(model, capability.mode, lambda c: wanted in values(c), "choose one that it has")
-        raise Unsupported("provider", message, hint)
+        raise NotSold(message, wanted, alternatives(model, capability.mode, lambda c: wanted in values(c)))
     return wanted

@@ -30,6 +30,18 @@ class Unsupported(StoryreelError):
         return (self, *self.others)
 
 
+class NotSold(Unsupported):
+    """A service does not sell `wanted`, a shape or a class of size. `offer` names services that do, or is empty."""
+
+    def __init__(self, message: str, wanted: str, offer: str) -> None:
+        self.wanted, self._offer = wanted, offer
+        super().__init__("provider", message, self.hint_instead("choose one that it has"))
+
+    def hint_instead(self, otherwise: str) -> str:
+        """The hint with what else helps where the shape or class is not written as such."""
+        return ", or ".join(filter(None, (self._offer, otherwise)))
+
+
 def alternatives(model: str | None, mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
     """The hosted services that fit with a shot's model, then what else helps: `shoot it with dashscope or freepik, or
     make it shorter`. If none fits with that model, the first of their other models that fits is named."""

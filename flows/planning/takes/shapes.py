@@ -14,21 +14,21 @@ from storyreel.specs.derived.deliverable import film_as
 from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.language.finishing.deliverables import Deliverable
 from storyreel.specs.language.slates import owner_of, slate_in
-from storyreel.specs.problems.problem import Problem
-from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.storyboard import Format, Shot, Storyboard
 from storyreel.tasks.providers.request import Crop
 from storyreel.tasks.request.attachments import Upstream
-from storyreel.tasks.request.unsupported import Unsupported
+from storyreel.tasks.request.unsupported import NotSold, Unsupported
 
 
 class ShapeBuilder(TakeBuilder):
     """Builds the takes of the shots that a deliverable has made again in its shape.
 
-    `of` builds those of its film, which are `takes`, still without their states.
+    `of` builds those of its film, which are `takes`, still without their states. Services are asked for the shape and
+    class of `asked`.
     """
 
-    def __init__(self, of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable) -> None:
-        asked = deliverable.requested_format(of.film.format)
+    def __init__(self, of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable, asked: Format) -> None:
         # At the film's rate: a take is as long as that of the film, and costs no more.
         picture = of.film.format.model_copy(update={"aspect_ratio": asked.aspect_ratio, "resolution": asked.resolution})
         self._deliverable, self._takes = deliverable, takes
@@ -59,6 +59,11 @@ class ShapeBuilder(TakeBuilder):
         """The takes under their own slates, without those that are the film's. Raises StoryboardError."""
         known = {take.identity for take in self._takes}
         made = self.takes(provider) if self._shots else []
+        size, bought = self._deliverable.format.size, self.film.format.resolution
+        wanted = self._deliverable.requested_format(self.film.format).resolution
+        if made and bought != wanted:
+            what = f"are bought in {bought}, as not all services have {wanted}, and made smaller, to {size}"
+            self.warnings.append(f"the shots of the deliverable {self._deliverable.name} {what}")
         return [_named(take, self._deliverable) for take in made if take.identity not in known]
 
     def _is_made_again(self, shot: Shot) -> bool:
@@ -88,12 +93,31 @@ class ShapeBuilder(TakeBuilder):
         number = self.film.deliverables.index(self._deliverable)
         slate, among = owner_of(shot.shot), self._deliverable.shoot or ()
         place = (among.index(slate),) if slate in among else ()
+        hint, size = unsupported.hint, self._deliverable.format.size
+        if size and isinstance(unsupported, NotSold):
+            hint = unsupported.hint_instead(f"write another `size`; {size} is a picture of {unsupported.wanted}")
         leave = f"leave {slate} out of `shoot`"
         return Problem(
             self.film.where("deliverables", number, "shoot", *place),
             in_deliverable(self._deliverable) + unsupported.message,
-            f"{unsupported.hint}, or {leave}" if unsupported.hint else leave,
+            f"{hint}, or {leave}" if hint else leave,
         )
+
+
+def in_the_smallest_class(
+    of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable, provider: str | None
+) -> tuple[list[PlannedTake], Sequence[str]]:
+    """The takes of a deliverable as `in_shape` gives them, in the smallest class that is as large and that their
+    services sell; and what is to be known of them. Raises StoryboardError with the problems in the smallest."""
+    first: StoryboardError | None = None
+    for asked in deliverable.requested_formats(of.film.format):
+        try:
+            builder = ShapeBuilder(of, takes, deliverable, asked)
+            return builder.in_shape(provider), builder.warnings
+        except StoryboardError as problem:
+            first = first or problem
+    assert first
+    raise first
 
 
 def in_deliverable(deliverable: Deliverable) -> str:

@@ -202,6 +202,12 @@ class Deliverable(StoryboardModel):
         width, height = self.size(film)
         return film.nearest(width, height).model_copy(update={"fps": self.rate(film)})
 
+    def requested_formats(self, film: Format) -> tuple[Format, ...]:
+        """`requested_format`, and for a size in pixels the larger classes, of which it is made smaller where a service
+        does not sell that one."""
+        asked = self.requested_format(film)
+        return (asked, *asked.larger) if self.format.size else (asked,)
+
     def shoots(self, slate: str) -> bool:
         """Whether the services make this shot again in its shape."""
         return self.shoot is not None and (not self.shoot or slate in self.shoot)

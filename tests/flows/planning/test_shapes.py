@@ -225,6 +225,33 @@ def test_what_a_service_does_not_make_in_the_shape_leaves_the_film_alone(file: P
     assert "leave 1A out of `shoot`" in refused.value.problems[0].hint
 
 
+def test_of_a_size_whose_class_is_not_sold_the_next_class_is_bought_and_told(file: Path) -> None:
+    file.write_text(FILM.replace(SHAPE, "format: {size: 400x712}"))
+    (web,) = (plan := plan_at(file, "web")).deliverables
+    clips = [take for take in web.takes if take.kind == "clip" and not take.is_redrawn]
+    assert web.size == (400, 712)
+    assert {(take.request.width, take.request.height, take.request.resolution) for take in clips} == {
+        (720, 1280, "720p")
+    }
+    file.write_text(FILM.replace(SHAPE, "format: {aspect_ratio: '9:16', resolution: 720p}"))
+    assert [take.price for take in clips] == [
+        take.price for take in plan_at(file, "web").deliverables[0].takes if not take.is_redrawn
+    ], "at the price of that class"
+    told = "the shots of the deliverable web are bought in 720p, as not all services have 480p, and made smaller"
+    assert any(warning.startswith(told) for warning in plan.warnings)
+
+
+def test_a_size_that_a_service_cannot_make_is_told_as_a_size(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = file.with_name("models.yaml")
+    models.write_text("models: 1\nservices: {apiyi: {wan2.7: {resolutions: [720p]}}}\n")
+    monkeypatch.setenv("STORYREEL_MODELS", str(models))
+    file.write_text(FILM.replace(SHAPE, "format: {size: 1080x1920}").replace("resolution: 1080p, fps", "fps"))
+    with pytest.raises(StoryboardError) as told:
+        plan_at(file, "web")
+    hint = "write another `size`; 1080x1920 is a picture of 1080p, or leave 1A out of `shoot`"
+    assert hint in told.value.problems[0].hint
+
+
 @pytest.mark.parametrize("names", [["wib"], ["1A"], ["none", "web"]])
 def test_names_that_no_deliverable_has_or_that_contradict_each_other_are_told(file: Path, names: list[str]) -> None:
     with pytest.raises(UnknownDeliverable, match=names[-1]):
