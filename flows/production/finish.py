@@ -22,7 +22,7 @@ from storyreel.flows.production.report import Origin, RenderedDeliverable, Rende
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.production.text.subtitles import text_tracks, told_subtitles, write_subtitles
 from storyreel.specs.cut import Cut
-from storyreel.specs.language.codecs import INTERMEDIATE
+from storyreel.specs.language.finishing.codecs import INTERMEDIATE
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.home import Home
