@@ -71,7 +71,8 @@ def _why_new(take: PlannedTake, candidate: Candidate, orders: Orders) -> tuple[t
     brief = Brief.load(before.order.brief)
     changed = changes(brief, candidate.brief) if brief else ()
     if not changed:
-        return ("wording",), "this version of storyreel words the request differently"
+        does = "draws it" if candidate.request.board else "words the request"
+        return ("wording",), f"this version of storyreel {does} differently"
     return changed, f"changed: {abridged(changed, _MOST_CHANGES)}"
 
 

@@ -17,7 +17,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import CastMember, Location, Mode, Shot, Storyboard
 from storyreel.tasks.ledger.purchase import DRAFT_WORD
-from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.request import Board, Request
 from storyreel.tasks.request.attachments import SPEECH, STILL
 
 _ORDER = "order of references"
@@ -122,6 +122,8 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
     board = request.board
     if board is None:
         return
+    yield "font", board.lettering.partition(" ")[2]  # without the number of how it is drawn
+    yield "letters that no font has", "".join(board.missing)
     if written := board.written:
         words = written.credits or written.card
         yield "words", " / ".join(": ".join(filter(None, line)) for line in written.lines)
@@ -130,6 +132,7 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
         yield "frame rate", str(board.rate)
         yield "duration", f"{board.frames} frames"
         return
+    yield from _drawing_words(board)
     yield "title", board.film
     yield "scene", board.scene
     yield "slate", board.slate
@@ -140,6 +143,19 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
     yield "location", board.place
     yield "frame rate", str(board.rate)
     yield "duration", f"{board.frames} frames"
+
+
+def _drawing_words(board: Board) -> Iterator[tuple[str, str]]:
+    """What changes a drawing beside what is said of its shot."""
+    yield "angle", board.angle
+    yield "lens", board.lens
+    seen = (f"{name}, colour {colour}, {'long' if has_long else 'short'} hair" for name, colour, has_long in board.cast)
+    yield "people who are drawn", " / ".join((*seen, *(("beside a picture",) if board.pictured else ())))
+    yield "titles", "at the foot" if board.titled else ""
+    yield "subtitles", "in the picture" if board.subtitled else ""
+    yield "guide voice", board.voice
+    yield "language", board.language
+    yield "time of the dialogue", "-".join(map(str, board.spoken or ()))
 
 
 def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator[tuple[str, str]]:

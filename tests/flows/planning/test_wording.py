@@ -8,6 +8,7 @@ import pytest
 
 from storyreel.flows.planning.model import Plan
 from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.media.text.typefaces import FONTS
 from storyreel.tasks.request.edition import editions
 from tests.flows.planning.histories import history_of, history_with, plan_of, rows_of
 
@@ -148,3 +149,49 @@ def test_a_voice_that_came_after_a_silent_take_is_a_reason_to_make_it_again(tmp_
     again = plan_of(tmp_path, VOICES, bought)
     (talk, _) = [take for take in again.takes if take.shot == "1B"]
     assert talk.state == "new" and talk.reason.startswith("changed: voice of ana")
+
+
+# Drawings
+
+
+DRAWN = """\
+storyboard: 1
+title: Two Rooms
+cast:
+  ana: {name: Ana, description: a girl}
+  ben: {name: Ben, description: a man}
+defaults: {provider: animatic, duration: 4s}
+shots:
+  - {shot: 1A, action: They talk., cast: [ana, ben], dialogue: [{ana: So?}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("title: Two Rooms", "title: Two Rooms\nsubtitles: burn_in", "subtitles"),
+        ("shots:", "titles: [{caption: Night, from: 0s, to: 1s}]\nshots:", "titles"),
+        ("duration: 4s", "duration: 4s, camera: {angle: low}", "angle"),
+        ("duration: 4s", "duration: 4s, camera: {lens: 85mm}", "lens"),
+        ("a girl", "a girl with short hair", "people who are drawn"),
+        ("{ana: So?}", "{ana: 'So? \u2603\u4f60'}", "dialogue"),
+        ("title: Two Rooms", "title: Two Rooms\nformat: {font: own.ttf}", "font"),
+    ],
+)
+def test_what_a_drawing_is_made_again_for_is_named(tmp_path: Path, before: str, after: str, told: str) -> None:
+    (tmp_path / "own.ttf").write_bytes((FONTS / "DejaVuSans-Bold.ttf").read_bytes())
+    drawn = history_with(plan_of(tmp_path, DRAWN), ("1A", State.FINISHED))
+    assert before in DRAWN
+    (take,) = plan_of(tmp_path, DRAWN.replace(before, after), drawn).takes
+    assert take.state == "new" and take.reason.startswith(f"changed: {told}"), take.reason
+
+
+def test_a_drawing_that_only_this_version_draws_otherwise_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = DRAWN.replace("title: Two Rooms", "title: Two Rooms\nformat: {font: own.ttf}")
+    (tmp_path / "own.ttf").write_bytes((FONTS / "DejaVuSans-Bold.ttf").read_bytes())
+    drawn = history_with(plan_of(tmp_path, film), ("1A", State.FINISHED))
+    monkeypatch.setattr("storyreel.tasks.request.board._DRAWING", "3")
+    (take,) = plan_of(tmp_path, film, drawn).takes
+    assert take.reason == "this version of storyreel draws it differently"
