@@ -35,7 +35,7 @@ class Part(Frozen):
     folder: Path
     environment: Mapping[str, str] = Field(default_factory=plain_environment)
     as_user: Mapping[str, Any] = {}
-    """How it is started as another user; see `postgresql.other_user`."""
+    """Arguments of `Popen` that start it as another user; see `postgresql.other_user`."""
     stop_signal: int = signal.SIGTERM
 
 

@@ -40,9 +40,9 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 
 _START_SECONDS = 120
-"""How long a part may take to start; Prefect first creates its tables."""
+"""Seconds that a part may take to start; Prefect first creates its tables."""
 _STOP_SECONDS = 40
-"""How long a part may take to stop; a worker first hands its runs over."""
+"""Seconds that a part may take to stop; a worker first hands its runs over."""
 _CONSUMERS = {"event-persister", "task-run-recorder", "reactive-triggers"}
 """Prefect's services that read events from Redis, by the names of their consumer groups."""
 _QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}

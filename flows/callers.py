@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from storyreel.flows.errors import RunFailed
 
 REQUEST_SECONDS = 15
-"""How long a caller may take to send a request, or to begin its next one."""
+"""Seconds that a caller has to send a request, or to begin its next one."""
 MAX_UNFINISHED = 50
 """Connections that wait for their callers; of more, the one that waits longest is closed. A true callback comes in one
 piece, so that it is served even while others open connections and send nothing.
@@ -23,7 +23,7 @@ class CallerProtocol(H11Protocol):
     """One connection. uvicorn itself limits only the time between two requests."""
 
     waits_since: float | None = None
-    """When it began to wait for a request, in monotonic seconds; None while a whole request is being answered."""
+    """Monotonic seconds at which it began to wait for a request; None while a whole request is being answered."""
     _limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -124,7 +124,7 @@ class EditPoints(NamedTuple):
     first: int
     """First frame of the take that is used."""
     frames: int
-    """How many frames of the take are used."""
+    """Number of frames of the take that are used."""
     hold_head: int = 0
     hold_tail: int = 0
     join_in: int = 0

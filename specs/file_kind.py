@@ -54,7 +54,7 @@ _BY_START = (
     (b"ttcf\0", TTC),
 )
 _WAVES = (b"RIFF", b"RF64", b"BW64")
-"""How a WAV begins; the last two are for more than 4 GB (EBU Tech 3306, ITU-R BS.2088)."""
+"""Beginnings of WAV files; the last two are for more than 4 GB (EBU Tech 3306, ITU-R BS.2088)."""
 _BY_RIFF_FORM = {b"WEBP": WEBP, b"WAVE": WAV}
 _BY_BRAND = {b"qt  ": QUICKTIME, b"M4A ": M4A, b"M4B ": M4A}
 _STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")

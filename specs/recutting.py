@@ -24,7 +24,7 @@ _BLANK = " \t\r\n"
 
 
 class Recut(Frozen):
-    """What is different in the cut of a film."""
+    """A change of a film's cut."""
 
     order: tuple[str, ...]
     """The slates of the shots that are in it, in their order."""

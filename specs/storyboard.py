@@ -105,7 +105,7 @@ class Storyboard(StoryboardModel):
     locations: dict[Key, Location] = Field(default={})
     """The places of the film, by the names that shots use."""
     speech: Speech | None = None
-    """Who speaks the narration, and the dialogue if that is asked for."""
+    """The service and voice of the narration, and of the dialogue if that is asked for."""
     defaults: ShotDefaults = ShotDefaults.model_construct()
     """Defaults of all shots."""
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1, max_length=MOST_SHOTS)] = ()

@@ -80,7 +80,7 @@ _MODULES = MappingProxyType(
         "tasks.settings": ("SettingsError",),
     }
 )
-"""Where each public name is defined; a test compares it with the imports above."""
+"""The module that defines each public name; a test compares it with the imports above."""
 
 if (Path(__file__).parent / "flows").is_file():
     # Git writes a symbolic link as a text file where it may not make one.

@@ -1,4 +1,4 @@
-"""When to poll a task of a service again.
+"""The time of the next poll of a service's task.
 
 The pause is a tenth of the elapsed time, at least three seconds, so that a finished clip is noticed within a tenth of
 the time it took. If durations of the model are known, there are no polls long before the fastest of them.

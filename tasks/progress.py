@@ -33,7 +33,7 @@ class StageReport(Frozen):
     detail: str = ""
     """Text: the service's own status, the message of a failure, for what it waits. Printable, without secrets."""
     waits_for: str = ""
-    """Why the take waits, without the time until the next try; empty if nothing is wrong."""
+    """The reason why the take waits, without the time until the next try; empty if nothing is wrong."""
 
 
 StageListener = Callable[[StageReport], None]

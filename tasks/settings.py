@@ -186,7 +186,7 @@ class Settings(Frozen):
             example="off",
         ),
     ] = "espeak-ng"
-    """Who speaks the lines of animatics that nobody has recorded; `off` for tones instead."""
+    """The voice for lines of animatics that nobody has recorded; `off` for tones instead."""
     webhook_url: Annotated[
         _Address,
         Variable(
@@ -239,12 +239,12 @@ class Settings(Frozen):
 
     @property
     def model_file(self) -> Path:
-        """Where the user's own models are, or would be."""
+        """The path of the user's own models, which need not exist."""
         return self.models.expanduser() if self.models else self.home / "models.yaml"
 
     @property
     def price_file(self) -> Path:
-        """Where the user's own prices are, or would be."""
+        """The path of the user's own prices, which need not exist."""
         return self.prices.expanduser() if self.prices else self.home / "prices.yaml"
 
     @classmethod

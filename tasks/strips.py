@@ -16,7 +16,7 @@ from storyreel.tasks.storage.clip_names import is_picture
 from storyreel.tasks.storage.files import make_folder, replacing
 
 _TIMES = 2
-"""How many times as long as a frame of a strip the picture of a still is."""
+"""Length of a still's picture in frames of a strip."""
 
 
 def strip_jpeg(clip: Path, house: Path, side: int, most: int) -> bytes:

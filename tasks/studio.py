@@ -31,9 +31,9 @@ _RENEW_SECONDS = 15
 _QUESTIONS = 4
 """Questions that the ledger is asked at a time."""
 _RECALL_SECONDS = 1.0
-"""How long a poll is put off for an answer of the ledger on how long a model's takes take."""
+"""Seconds that a poll is put off for the ledger's answer on the usual duration of a model's takes."""
 _ANSWER_SECONDS = 5.0
-"""How long an answer is waited for that only tells how a run ended."""
+"""Seconds to wait for an answer that is only for the message about a run's end."""
 _INTENT_SECONDS = 5.0
 """Seconds that a cancelled take waits until its intent is stored or given up."""
 _CLOSE_SECONDS = 5.0

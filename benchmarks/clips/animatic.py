@@ -1,4 +1,4 @@
-"""How fast the animatic draws, against the encoder alone: seconds of film for each second of the machine.
+"""The speed of the animatic, against the encoder alone: seconds of film for each second of the machine.
 
     uv run python -m benchmarks.clips.animatic [--seconds 5] [--clips 4] [--resolution 720p]
 

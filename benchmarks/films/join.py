@@ -1,4 +1,4 @@
-"""How fast clips are joined: this project's assemble beside other ways, in one run on one machine.
+"""The cost of joining clips: this project's `assemble` beside other ways, in one run on one machine.
 
     uv run --group bench python -m benchmarks.films.join            20 and 200 clips of 5 s, about five minutes
     uv run --group bench python -m benchmarks.films.join --quick    8 clips of 2 s, under a minute

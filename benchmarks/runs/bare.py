@@ -13,7 +13,7 @@ _LOOK = 3.0
 
 
 def seconds_of(films: int, shots: int, at_once: int, base_url: str) -> float:
-    """How long it takes for so many films of so many shots, each film with `at_once` at the service."""
+    """Seconds for so many films of so many shots, each film with `at_once` at the service."""
     begun = time.perf_counter()
     asyncio.run(_all(films, shots, at_once, base_url))
     return time.perf_counter() - begun

@@ -33,7 +33,7 @@ _FILE_COLUMNS = 200
 STORYBOARD = "The storyboard: a YAML file, its address, or the address of a pack."
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-"""How an address begins; of a path one slash is left."""
+"""The beginning of an address. One slash, because `Path` folds `//` into `/`."""
 
 
 def _of_this_machine(given: Path) -> Path:

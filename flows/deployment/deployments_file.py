@@ -131,7 +131,7 @@ class _Shared(Frozen):
     pool: NonEmptyText = ""
     """The work pool whose workers render the film."""
     bucket: _Place = ""
-    """Where the storyboard and its files are packed."""
+    """The address of the bucket for packs of the storyboard and its files."""
     timezone: _Zone = ""
     budget: Amount = None
     """The most that a run may cost."""

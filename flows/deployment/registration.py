@@ -41,7 +41,7 @@ NOT_SERVED = "storyreel: not served"
 """Tag of a deployment that `storyreel serve` paused when it ended: serving the film again ends that pause, no other."""
 _OUR_TAGS = ("film:", "version:")
 _DESCRIPTION = ("Renders **", "Scenes of **")
-"""How our descriptions begin; one that a person has written stays."""
+"""Beginnings of the descriptions that are written here. One that a person has written is kept."""
 _MOST_POOLS = 20
 """Work pools that a message lists."""
 

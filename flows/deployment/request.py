@@ -155,7 +155,7 @@ class FilmDeployment(Frozen):
     """An absolute path, or the address of a pack."""
     is_packed: bool
     out: str
-    """Where a run puts the film: an absolute folder, or an address."""
+    """The place of the finished film: an absolute folder, or an address."""
     is_draft: bool = False
     """Whether its runs make the film's draft, unless they are told otherwise."""
 

@@ -13,7 +13,7 @@ from storyreel.tasks.storage.clips import ClipStore
 
 _DAY = 24 * 3600
 _SECONDS = 3.0
-"""How long reading clips may take; the rest is only counted."""
+"""Seconds that reading clips may take; the rest is only counted."""
 
 
 class StoreReport(Frozen):

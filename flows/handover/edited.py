@@ -60,7 +60,7 @@ class EditedCut(Trusted):
     title: str = ""
     """The name of the timeline."""
     notes: tuple[str, ...] = ()
-    """What was read otherwise than it is written."""
+    """Notes on everything that was read otherwise than it is written."""
 
 
 class CutBuilder:

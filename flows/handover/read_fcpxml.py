@@ -19,7 +19,7 @@ _SECONDS = re.compile(r"-?\d{1,15}(\.\d{1,9}|/\d{1,15})?")
 _CLIPS = frozenset({"asset-clip", "clip", "video"})
 _COMPOUND = {"ref-clip": "a compound clip", "mc-clip": "a multicam clip", "sync-clip": "a synchronized clip"}
 _ON_TOP = _CLIPS | {*_COMPOUND, "audition", "spine"}
-"""What has a picture, where it is connected to a clip."""
+"""Elements that cover the picture of the clip to which they are connected."""
 _FILTERS = ("filter-video", "filter-video-mask")
 
 

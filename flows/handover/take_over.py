@@ -31,7 +31,7 @@ class TakenOver(Trusted):
 
     text: str
     notes: tuple[str, ...] = ()
-    """What was read otherwise than the timeline says it."""
+    """Notes on everything that was read otherwise than the timeline says it."""
 
 
 async def taken_over(planner: Planner, text: str, cut: Path, set_vars: Mapping[str, str]) -> TakenOver:

@@ -37,12 +37,12 @@ class Media(Frozen):
 
     @property
     def title(self) -> str:
-        """What the file is called in a timeline."""
+        """The name of the file in a timeline."""
         return self.name or self.file.name
 
 
 class Level(Frozen):
-    """How loud something is heard, and how it comes and goes."""
+    """The volume of a sound, and its fades."""
 
     gain: float = 0.0
     """dB."""
@@ -89,7 +89,7 @@ class TimelineShot(Trusted):
     is_heard: bool
     """Whether the sound of the take is in the film."""
     level: Level = AS_IT_IS
-    """That of its sound, whether it is heard or recordings are in its place."""
+    """The level of its sound, also where recordings are heard in its place."""
     is_card: bool = False
     """Whether it is drawn from its words alone."""
 

@@ -40,7 +40,7 @@ LOST_AFTER = 90
 BEGINS_WITHIN = 300
 """Seconds in which a run begins that a worker took: the start of a process, or of a container with its image."""
 MOST_PICKUPS = 5
-"""How often in a row a lost run is scheduled again; then it fails."""
+"""Times in a row that a lost run is scheduled again; then it fails."""
 
 _LOST = "storyreel: a lost run is marked as crashed"
 _PICKED_UP = "storyreel: a crashed run is picked up"
@@ -237,7 +237,7 @@ async def state_to_keep(run: UUID) -> State | None:
 
 
 def count_pickups(states: Sequence[State]) -> int:
-    """How often a run was picked up and began since a person last scheduled it; `states` are all it has had.
+    """Number of times a run was picked up and began since a person last scheduled it; `states` are all its states.
 
     A worker reports a crash twice when the run was picked up between the two reports: that counts once.
     """

@@ -66,7 +66,7 @@ seconds in all."""
 
 
 class StopReason(Enum):
-    """Why a run stops; the value is the message of its state."""
+    """A reason why a run stops; the value is the message of its state."""
 
     CANCELLED = "cancelled; what was finished is kept, and the next run continues from there"
     HANDED_OVER = "its process was stopped; another one continues from there"
@@ -153,8 +153,8 @@ class StopHandler:
         self.stop(await self._reason_without_request())
 
     async def _reason_without_request(self) -> StopReason:
-        """Why a run stops whose process is to end. A deployed run is asked for by its record alone: a runner that was
-        asked to cancel it sends SIGTERM as one that is stopped does."""
+        """The reason of a run whose process is told to end. For a deployed run only its record says it: its runner
+        sends SIGTERM both when it is asked to cancel the run and when it is stopped itself."""
         if not self._is_deployed:
             return StopReason.CANCELLED
         record = None
@@ -199,7 +199,7 @@ class StopHandler:
                         return
 
     def _reason_in(self, record: FlowRun) -> StopReason | None:
-        """Why the record asks the run to stop; None if it does not."""
+        """The reason that the record gives for stopping the run; None if it asks for no stop."""
         state = record.state
         if state is None:
             return None

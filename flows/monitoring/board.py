@@ -110,7 +110,7 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
 
 
 def count_takes(rows: Sequence[Row]) -> str:
-    """How many takes are finished, at work, failed and stopped, in a sentence; of those that this run makes."""
+    """The numbers of finished, working, failed and stopped takes, of those that this run makes, in a sentence."""
     rows = [row for row in rows if not row.take.waits_for]
     finished, failed = sum(row.is_finished for row in rows), sum(row.stage in ("failed", "unknown") for row in rows)
     stopped = sum(row.stage == "stopped" for row in rows)
@@ -147,7 +147,7 @@ def manifest(rendering: Rendering, places: Mapping[str, str], links: Links) -> l
 
 
 def _place(take: RenderedTake, places: Mapping[str, str]) -> str:
-    """Where a take is in the cut, or whether a picture or a line is used for what is there."""
+    """The place of a take in the cut; of a picture or a line `used`, if something in the cut is made with it."""
     if not take.circled:
         return "no"
     return places.get(take.shot, "") if take.kind == "clip" else "used"

@@ -15,7 +15,7 @@ from storyreel.specs.secrets import hidden
 
 _TASKS = "prefect.task_runs"
 _LOGGERS = ("prefect.flow_runs", _TASKS)
-"""Where `get_run_logger` and Prefect's engines write what a run's pages show (Prefect's page on logging)."""
+"""Loggers of `get_run_logger` and Prefect's engines, whose lines a run's pages show (Prefect's page on logging)."""
 
 _LONGEST = 160
 """Characters of a message of Prefect's client."""

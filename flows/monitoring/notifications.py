@@ -45,7 +45,7 @@ _PORTS = {"smtp": 25, "smtps": 465}
 
 
 class Channel(Frozen):
-    """Where messages go."""
+    """A recipient of messages: an address or a chat."""
 
     name: ChannelName
     address: SecretStr

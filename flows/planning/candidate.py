@@ -33,7 +33,7 @@ class Candidate(Trusted):
     state: TakeState = "new"
     reason: str = ""
     why_laid: str = ""
-    """Why the service is not sent the recordings of the shot; empty if it is, or if there are none."""
+    """The reason why the service is not sent the recordings of the shot; empty if it is, or if there are none."""
     changes: tuple[str, ...] = ()
     """The parts of the storyboard that differ since the last order under this slate, in the author's words."""
 

@@ -36,7 +36,7 @@ class History(Frozen):
     latest: Callable[..., Orders] = lambda _film, _slates, drafts: {}
     """The latest orders for a film's title and some slates: `storyreel.tasks.ledger.ledger.Ledger.latest`."""
     experience: Callable[[str, str], PastDurations | None] = lambda _provider, _model: None
-    """How long earlier takes of a service's model took; None if there are none."""
+    """Durations of earlier takes by service and model; None if there are none."""
     committed: Callable[..., tuple[Money, ...]] = lambda _scope, **_of: ()
     """Money committed within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
     unpriced: Callable[..., int] = lambda _scope, **_of: 0

@@ -41,7 +41,7 @@ class Joined(NamedTuple):
     has_words: bool
     """Whether words lie over its picture."""
     as_edit: str = ""
-    """What was done to the film to make a deliverable of it, as a sentence; empty for the film itself."""
+    """The change of the film that made a deliverable of it, as a sentence; empty for the film itself."""
 
 
 async def signing_of(film: Storyboard, plan: Plan, joined: Joined, takes: TakeRuns, studio: Studio) -> Signing | None:

@@ -41,7 +41,7 @@ class Delivery:
         self._source, self._bucket = source, bucket
 
     def destination(self, name: str) -> Path | str:
-        """Where a file of the film is after delivery: an absolute path, or an address."""
+        """The place of a file of the film after delivery: an absolute path, or an address."""
         return self._bucket.address(name) if self._bucket else self.folder.absolute() / name
 
     def check(self, least: int) -> None:

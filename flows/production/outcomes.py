@@ -1,4 +1,4 @@
-"""How a take ends: made, or failed; and the error of a run in which takes failed."""
+"""Outcomes of takes, made or failed, and the error of a run in which takes failed."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Origin(Frozen):
     version: str
     """Of the storyboard and the files it names: `storyreel.flows.packs.version_of`."""
     source: str = ""
-    """Where the storyboard is, by which its film is told from others: `storyreel.flows.production.film_folder`."""
+    """The place of the storyboard, which identifies the film: `storyreel.flows.production.film_folder`."""
     is_draft: bool = False
     """Whether the film is the draft of it."""
 
@@ -137,7 +137,7 @@ class Rendering(Frozen):
     deliverables: tuple[RenderedDeliverable, ...] = ()
     """Those that the run has made."""
     signer: str = ""
-    """Who has signed its Content Credentials; empty if it has none."""
+    """The signer of its Content Credentials; empty if it has none."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
 

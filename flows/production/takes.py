@@ -105,7 +105,7 @@ class TakeRuns:
         return made if isinstance(made, MadeTake) else None
 
     async def tally(self) -> str:
-        """How far the run has come: `2 of 3 takes are finished, about 0.34 USD spent`."""
+        """The progress of the run: `2 of 3 takes are finished, about 0.34 USD spent`."""
         begun = [take for take in self._plan.takes if ("take", take.identity) in self._futures]
         finished = sum(self.finished_take(take) is not None for take in begun)
         count = f"{finished} of {counted(len(begun), 'take')} {'is' if finished == 1 else 'are'} finished"

@@ -1,5 +1,5 @@
-"""What a run could not make, and what waits for a person: of the film, which is not joined then, or of its deliverables
-alone, which never keep it."""
+"""The takes that a run could not make, and those that wait for a person. The film is not joined without its own takes;
+those of a deliverable alone never hold it up."""
 
 from __future__ import annotations
 

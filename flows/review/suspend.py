@@ -159,7 +159,7 @@ class Approval:
 
 
 def _too_little(approved: Money | None, needed: Money) -> str:
-    """Why an approved amount does not let the run continue; empty if it is not the amount."""
+    """The reason why an approved amount does not let the run continue; empty if there is another or none."""
     if approved is None or approved.currency != needed.currency or approved.amount >= needed.amount:
         return ""
     short = Money(amount=needed.amount - approved.amount, currency=needed.currency)

@@ -52,10 +52,10 @@ class Availability:
         self._api, self._patience, self._on_wait = api, patience, on_wait
         self._clock = asyncio.get_running_loop().time
         self._answered = self._accepted = self._clock()
-        """When the server answered last, and when it accepted the last connection."""
+        """Times of the server's last answer, and of the last connection that it accepted."""
         self._is_slow = False
         self._limited: float | None = None
-        """When the patience with a slow server ended; None before that."""
+        """The time at which the patience with a slow server ended; None before that."""
         self._longest = 0.0
         self._limits: set[asyncio.Timeout] = set()
         self._is_asked = asyncio.Event()
@@ -152,7 +152,7 @@ class Availability:
 
     @property
     def _deadline(self) -> float:
-        """When the patience ends, if no answer comes."""
+        """The time at which the patience ends if no answer comes."""
         if self._limited is not None:
             return max(self._answered, self._limited) + self._patience
         if self._is_slow:

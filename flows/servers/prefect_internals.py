@@ -57,7 +57,7 @@ STOPPED = "status code: -15."
 CANCELLED_TASK = "Execution was cancelled by the runtime environment."
 """In the log of a task whose asyncio task was cancelled, which the engine calls a crash."""
 SUSPENDED_RUN = "Finished in state Suspended("
-"""How the log of a run begins that was suspended, which the engine reports as an error."""
+"""Beginning of the line that the engine logs, as an error, for a run that was suspended."""
 CLIENT_LOG = "prefect._internal.concurrency"
 """Name of the logger of what sends events and log lines."""
 

@@ -28,7 +28,7 @@ _NO_SERVER = "ephemeral"
 """Prefect's own profile that names no server."""
 _ANSWER_SECONDS = 10
 NO_ANSWER = f"no answer in {_ANSWER_SECONDS} s"
-"""What `api_problem` returns for a server that accepts a connection and is silent, or that is not reached."""
+"""Result of `api_problem` for a server that accepts a connection and is silent, or that is not reached."""
 
 
 class NamedServer(NamedTuple):
@@ -38,7 +38,7 @@ class NamedServer(NamedTuple):
     pages: str
     """URL of its web pages, without a password."""
     where: str
-    """Where it is named, for messages."""
+    """The variable, file or profile that names it, for messages."""
     remedy: str
     """The command after which the settings no longer name it."""
     profile: str = ""

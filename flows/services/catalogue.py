@@ -24,7 +24,7 @@ from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, Settings
 Transport = Literal[
     "read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"
 ]
-"""How a local file gets to a service."""
+"""The way of a local file to a service."""
 
 USES: tuple[Use, ...] = get_args(Use)
 
@@ -124,7 +124,7 @@ def loadable_providers() -> dict[str, type[Provider]]:
 
 
 def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Transport:
-    """How a local file for this use gets to a service in this mode."""
+    """The way of a local file for this use to a service in this mode."""
     if capability.draws_board:
         return "read here"
     if not _takes(capability, use):

@@ -45,7 +45,7 @@ class ExplainedAttachment(Frozen):
     """The path as in the storyboard, an address, or the take whose last frame it is, or whose end, or whose picture."""
     digest: str
     travels: str
-    """How it gets to the service: a `Transport` or `a link`."""
+    """Its way to the service: a `Transport` or `a link`."""
 
 
 class HttpRequest(Frozen):
@@ -273,7 +273,7 @@ def print_explanation(console: Terminal, explanation: Explanation) -> None:
 
 
 def facts_of(explanation: Explanation) -> Iterator[tuple[str, str]]:
-    """What is told of a take before its attachments, each fact with its name."""
+    """The facts about a take that are printed before its attachments, each with its name."""
     take, request = explanation.take, explanation.take.request
     if not take.chosen.is_card:
         yield "asked for", f"{request.mode.value}: {explanation.why}"

@@ -38,11 +38,11 @@ SERVICE = "freepik"
 PATH = f"/{SERVICE}"
 
 _BODY_SECONDS = 10
-"""How long a caller may take to send its body of a few hundred bytes."""
+"""Seconds that a caller has to send its body of a few hundred bytes."""
 _MAX_CONFIRMATIONS = 4
 """Callbacks that are confirmed at the same time."""
 _CONFIRM_SECONDS = 30
-"""How long a caller waits until its callback is confirmed, with those before it."""
+"""Seconds in which a callback must be confirmed, with those before it."""
 _MAX_CONNECTIONS = 100
 """Further connections are answered with 503."""
 

@@ -31,7 +31,7 @@ _FIRST_SLOWER = 0x1100
 """Hangul, the first of these scripts in Unicode."""
 _STOPS = ".!?…。！？؟।"
 _DOUBT = Fraction(5, 4)
-"""How many times as long as its shot what is said may seem to be before it is told."""
+"""Ratio of the estimated length of what is said to its shot from which there is a warning."""
 _PAUSE = Fraction(3, 10)
 """Seconds at the end of a sentence."""
 
@@ -127,7 +127,7 @@ def name_of(film: Storyboard, line: SpokenLine) -> str:
 
 @lru_cache(4096)
 def estimated_seconds(text: str) -> Fraction:
-    """How long a text takes that is read aloud, by its letters; at least half a second."""
+    """Seconds in which a text is read aloud, by its letters; at least half a second."""
     seconds = sum(text.count(sign) for sign in _STOPS) * _PAUSE
     slow = 0
     if not text.isascii():
@@ -155,7 +155,7 @@ def spoken_frames(film: Storyboard, lengths: Lengths) -> dict[str, int]:
 
 
 def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLine, ...]:
-    """Where each line is heard, in the order of the film; without those that begin after the end.
+    """The place of each line in the cut, in the order of the film, without lines that begin after the end.
 
     Dialogue of which not all has a length in `lengths` shares the time of its shot, in proportion to its letters.
     Narration begins with its shot, or after the narration before, and runs on where its shot is too short.

@@ -60,7 +60,7 @@ def _over_each_other(all_words: Iterable[PlacedWords], cut: Cut) -> Iterator[str
 
 
 def place_of(words: Words) -> Hashable:
-    """What words that are drawn in the same place have in common: it, or all from which it follows."""
+    """The place of words, or everything from which it follows: equal for words that are drawn in the same place."""
     if words.place:
         return words.place
     is_mirrored = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in words.text)

@@ -35,7 +35,7 @@ def placed_words(film: Storyboard, cut: Cut) -> tuple[PlacedWords, ...]:
 
 
 def lettering_facts(film: Storyboard) -> str:
-    """What is laid over the picture, as JSON; empty if nothing is."""
+    """The words that are laid over the picture, as JSON; empty if there are none."""
     titles = {"": film.titles} | {shot.shot: shot.titles for shot in film.all_shots}
     written = {of: [words.model_dump(mode="json") for words in each] for of, each in titles.items() if each}
     burnt_in = film.subtitles.model_dump(mode="json") if film.subtitles and film.subtitles.burn_in else None

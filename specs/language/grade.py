@@ -41,9 +41,9 @@ class Grade(ShorthandModel):
     )
     """The light in which grey is to look grey, in kelvin, as a camera's white balance: more is warmer."""
     contrast: Annotated[float, Field(ge=0.25, le=4), BeforeValidator(_Number(0.25, 4))] = 1.0
-    """How much brighter and darker tones differ from middle grey, which stays."""
+    """The contrast around middle grey, which stays: more than 1 is harder, less is softer."""
     saturation: Annotated[float, Field(ge=0, le=2), BeforeValidator(_Number(0, 2))] = 1.0
-    """How much colours differ from grey: 0 is black and white."""
+    """The saturation of colours: 0 is black and white, more than 1 is stronger."""
 
     @property
     def is_neutral(self) -> bool:

@@ -233,7 +233,7 @@ class Camera(ShorthandModel):
     move: Literal["static", "handheld", "push in", "pull out", "pan left", "pan right", "tilt up", "tilt down"] = (
         "static"
     )
-    """How it moves during the shot."""
+    """Its movement during the shot."""
     angle: Text = ""
     """The angle in free words: low angle, over the shoulder, …"""
     lens: Text = ""
@@ -261,7 +261,7 @@ class TakeEdit(StoryboardModel):
     take: Takes | None = None
     """The number of the take that is edited; when left out the circled one, else the last."""
     takes: Takes = 1
-    """How many edits are made of a take of this shot itself, each with a seed of its own."""
+    """Number of edits that are made of a take of this shot itself, each with a seed of its own."""
     references: Annotated[tuple[Source, ...], Field(max_length=4)] = ()
     """Pictures that the instruction speaks of, as Image 1 and so on."""
     audio: Literal["origin", "auto"] = "origin"
@@ -294,7 +294,7 @@ class Dialogue(StoryboardModel):
     speaker: Key
     line: NonEmptyText
     delivery: Text = ""
-    """How the line is spoken: whispered, out of breath, …"""
+    """The way in which the line is spoken: whispered, out of breath, …"""
     sound: Source | None = None
     """Its recording, a sound file beside the storyboard."""
 

@@ -54,7 +54,7 @@ class ShotDefaults(StoryboardModel):
     cast: Annotated[tuple[Key, ...], Field(max_length=20)] = ()
     """The persons who are seen, by their keys in the film's cast."""
     location: Key | None = None
-    """Where it is, by its key in the film's locations; `null` for nowhere in particular."""
+    """Its location, by the key in the film's locations; `null` for none."""
     references: References = ()
     """Further pictures and videos for this shot alone: a prop, a costume."""
     size: ShotSize | None = None
@@ -78,11 +78,11 @@ class ShotDefaults(StoryboardModel):
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=MOST_LINES)] = ()
     """The spoken lines, in order."""
     narration: Narrations = ()
-    """What is heard over the picture: a text, or lines with a speaker and times of their own."""
+    """The narration over the picture: a text, or lines with a speaker and times of their own."""
     transition: Transition = Transition.model_construct()
     """The transition from the shot before to this one."""
     handles: Literal["hold", "shoot"] = "hold"
-    """Where a dissolve needs frames beyond those bought: `hold` repeats the edge frame, `shoot` buys them."""
+    """The frames that a dissolve needs beyond those bought: `hold` repeats the edge frame, `shoot` buys them."""
     grade: Grade | None = None
     """The colours of the shot in the film, in whichever clip it is shown; `null` for those of the clip."""
     frame_at: Centre | None = None
@@ -105,7 +105,7 @@ class ShotDefaults(StoryboardModel):
     fallback_on_refusal: Switch = False
     """Whether the next service is also tried after one has refused the shot for its content."""
     takes: Takes = 1
-    """How many takes are made, each with a seed of its own."""
+    """Number of takes that are made, each with a seed of its own."""
     circled: Takes | None = None
     """The number of the take that goes into the cut; when left out the best by inspection, else the last."""
     seed: Seed | None = None
@@ -115,7 +115,7 @@ class ShotDefaults(StoryboardModel):
     watermark: Switch = False
     """Whether the service puts its own mark, that the clip is AI generated, into the picture."""
     timeout: Duration = Duration("1200s")
-    """How long a run waits for a take at its service; the order is kept, and the next run continues to wait."""
+    """The time that a run waits for a take at its service; the order is kept, and the next run continues to wait."""
     review: Review = Review.model_construct()
     """`required`: a person must approve a take of the shot before the film is joined, and its stills before the clip is
     made."""
@@ -225,12 +225,12 @@ class Shot(ShotDefaults):
 
     @property
     def own_edits(self) -> int:
-        """How many edits of one of its takes it has beside them."""
+        """Number of its takes that are edits of another of its takes."""
         return self.edit.takes if self.edit and self.edits_itself else 0
 
     @property
     def all_takes(self) -> int:
-        """How many takes it has, its own edits, which are the last of them, included."""
+        """Number of its takes, the edits of its own takes included, which come last."""
         return self.takes + self.own_edits
 
     @property

@@ -17,7 +17,7 @@ _SIGN = "@"
 _IN_SHAPE = "."
 """The sign between a deliverable and the picture, in the slate of a still in its shape; no name of either has it."""
 _TAKEN = re.compile(rf"({'|'.join(_SUFFIXES.values())}|({'|'.join(_LINES.values())})-[0-9]+)$")
-"""What follows the sign in the slates of pictures and lines."""
+"""The part after the sign in the slates of pictures and lines."""
 
 
 def picture_slate(of: str, kind: PictureKind) -> str:
@@ -75,5 +75,5 @@ def sheet_slate(of: str) -> str:
 
 
 def made_for(shot: str) -> str:
-    """How the slates of all begin that is made for a shot, but for `sheet_slate`."""
+    """The common beginning of the slates of everything that is made for a shot, but for `sheet_slate`."""
     return f"{shot}{_SIGN}"

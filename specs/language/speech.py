@@ -14,7 +14,7 @@ from storyreel.specs.language.values import Key, ModelName, Name, NonEmptyText, 
 from storyreel.specs.timing import Duration
 
 NARRATOR = "narrator"
-"""Who speaks narration of which nobody else is named; need not be in the cast."""
+"""The speaker of narration that names no other; need not be in the cast."""
 SPEECH = "speech"
 """The `duration` of a shot that lasts as long as what is said in it."""
 MOST_LINES = 50
@@ -29,9 +29,9 @@ class Narration(ShorthandModel):
     line: NonEmptyText
     """The words."""
     speaker: Key = NARRATOR
-    """Who speaks: `narrator`, or a key of the cast."""
+    """The speaker: `narrator`, or a key of the cast."""
     delivery: Text = ""
-    """How the line is spoken: calm, amused, …"""
+    """The way in which the line is spoken: calm, amused, …"""
     sound: Source | None = None
     """Its recording, a sound file beside the storyboard; without it a service speaks it."""
     from_: Duration | None = Field(None, alias="from")
@@ -70,7 +70,7 @@ class CastSpeech(ShorthandModel):
 
 
 class Speech(StoryboardModel):
-    """Who speaks the narration, and the dialogue if that is asked for."""
+    """The service and voice of the narration, and of the dialogue if that is asked for."""
 
     provider: Name | None = None
     """The service that speaks. When left out `animatic`: a guide voice on this machine, free of charge."""

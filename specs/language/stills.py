@@ -23,7 +23,7 @@ class Still(ShorthandModel):
     prompt: Text = ""
     """Words for the picture; of a still the action of the shot when left out."""
     takes: Takes | None = None
-    """How many are made to choose from; as many as `stills` says when left out."""
+    """Number of pictures to choose from; as many as `stills` says when left out."""
     circled: Takes | None = None
     """The number of the one that is used; the last when left out."""
     seed: Seed | None = None
@@ -66,7 +66,7 @@ class Stills(StoryboardModel):
     model: ModelName | None = None
     """The service's model for pictures, as `storyreel providers` lists it; the first of them when left out."""
     takes: Takes = 1
-    """How many are made of each, to choose from."""
+    """Number of pictures of each, to choose from."""
 
     @property
     def services(self) -> tuple[str, ...]:

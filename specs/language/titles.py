@@ -20,7 +20,7 @@ LetteringStyle = Literal["clean", "film", "documentary", "vertical"]
 Place = Literal[
     "middle", "top", "bottom", "left", "right", "top left", "top right", "bottom left", "bottom right"
 ]  # fmt: skip
-"""Where words stand inside the title-safe area."""
+"""A place for words inside the title-safe area."""
 
 WordsKind = Literal["title", "lower_third", "caption"]
 
@@ -69,12 +69,12 @@ class Words(StoryboardModel):
     line: Phrase = ""
     """A second line below, smaller."""
     from_: Duration = Field(Duration("0s"), alias="from")
-    """When they begin: a time of the film, or of the shot that they are written in."""
+    """Their beginning: a time of the film, or of the shot that they are written in."""
     to: Duration | None = None
-    """When they end, which may be after the end of the shot; when left out, they stay as long as they take to read
+    """Their end, which may be after the end of the shot; when left out, they stay as long as they take to read
     twice, and of a shot at most until its end."""
     place: Place | None = None
-    """Where they stand inside the title-safe area; chosen by what they are and by the style when left out."""
+    """Their place inside the title-safe area; set by the kind of words and the style when left out."""
     style: LetteringStyle | None = None
     """Another style than that of the film's `lettering`."""
     colour: Colour = None
@@ -124,9 +124,9 @@ class Credit(StoryboardModel):
     """One entry of the credits, written `{Directed by: Ana}` or `{Music: [Tom, Zoe]}`; a bare text has no role."""
 
     role: Phrase = ""
-    """What they have done; may be empty."""
+    """Their role in the making of the film; may be empty."""
     names: Annotated[tuple[Wording, ...], Field(min_length=1, max_length=MOST_NAMES)]
-    """Who has done it."""
+    """The names of those who had the role."""
 
     @model_validator(mode="before")
     @classmethod
@@ -164,7 +164,7 @@ class Credits(StoryboardModel):
     """The credits, as a shot of their own: cards one after the other, or a roll; a bare list is its entries."""
 
     entries: Annotated[tuple[Credit, ...], Field(min_length=1, max_length=MOST_NAMES)]
-    """Who has done what, in order: `- Directed by: Ana`."""
+    """Roles with names, in order: `- Directed by: Ana`."""
     roll: Switch = False
     """Whether they roll from below, rather than being shown on one card after the other."""
     style: LetteringStyle | None = None

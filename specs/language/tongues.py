@@ -54,7 +54,7 @@ _MISTAKEN = {"cn": "zh", "cz": "cs", "dk": "da", "gr": "el", "jp": "ja", "ua": "
 
 
 def unknown_language(tag: str) -> str:
-    """What to write instead of a tag whose language does not exist; empty if it does."""
+    """Advice on a tag whose language does not exist; empty if it does."""
     language = tag.partition("-")[0]
     if len(language) > 2 or language in _languages():
         return ""

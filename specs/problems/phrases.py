@@ -59,5 +59,5 @@ def lasting(seconds: float) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be read, without its name."""
+    """The reason why a file cannot be read, without its name."""
     return os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)

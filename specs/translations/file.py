@@ -49,7 +49,7 @@ class Entry(NamedTuple):
     texts: Mapping[str, str] = MappingProxyType({})
     """By language; none of them is empty."""
     said: str = ""
-    """Where it is said, as it was written last."""
+    """The place of the line in the film, as `--extract` wrote it last."""
     was: str = ""
     """The words that the line had before, if it was changed."""
     languages: frozenset[str] = frozenset()
@@ -106,7 +106,7 @@ def _checked(root: Node | None, problems: list[Problem], file: Path, film: Story
 
 
 def _problems(root: Node, file: str, entries: dict[str, Entry]) -> Iterator[Problem]:
-    """What is wrong with a tree; what is right is put into `entries`."""
+    """The problems of a tree. Entries without a problem are put into `entries`."""
     if "translations" not in root.entries:
         yield Problem(root.position(file), "this is not a file of translations", _BEGINNING)
         return

@@ -1,4 +1,4 @@
-"""What a film's file of translations lacks, and what it has that is said no more."""
+"""The status of a film's translations: lines without one, and translations of lines that are gone."""
 
 from __future__ import annotations
 

@@ -121,4 +121,4 @@ _REPLACING = frozenset({*_ALTERNATIVES, "first_frame", "last_frame", "still", "l
 """The keys whose value removes that of another key."""
 _SPOKEN = frozenset({"dialogue", "narration", "sound"})
 _NOT_INHERITED_BY_CARDS = NOT_OF_CARDS | _SPOKEN
-"""What is said is of the shots that show who says it."""
+"""Fields that a card does not inherit: what is said belongs to shots that show who says it."""

@@ -40,7 +40,7 @@ class Language(NamedTuple, Generic[Model]):
     name: str
     """As in `this is not a …`."""
     beginning: str
-    """How such a file begins: the hint for one that is empty, or something else."""
+    """The hint for a file that is empty or something else: how such a file begins."""
     meaning: Mapping[str, str] = MEANING
     """A description of a text, by the pattern that it has to match."""
     explain_key: Callable[[KeyPath], Text | None] = lambda path: None

@@ -149,7 +149,7 @@ class MappingText:
             yield TextEdit(index, index, rank, f"{before}{quote}{key}{quote}: {new}{after}", key, "", new)
 
     def _behind(self, span: KeySpan) -> tuple[int, str, str]:
-        """Where to insert a key after an existing one: the index, and the text before and after the key."""
+        """The place for a new key after an existing one: the index, and the text before and after the key."""
         start, end = _line(self._text, span.key_start)
         indent, rest = self._text[start : span.key_start], self._text[span.end : end]
         line_break = _break(self._text, end)

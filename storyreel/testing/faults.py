@@ -164,7 +164,7 @@ class Scratched(Trouble):
 
     needs_reply: ClassVar[bool] = True
     part: float = 0.5
-    """Where the stretch begins."""
+    """The beginning of the stretch, as a part of the body."""
     length: int = 50_000
 
     def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:

@@ -31,7 +31,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Ending(Enum):
-    """How the connection ends with a reply."""
+    """The end of a connection after a reply."""
 
     WHOLE = "whole"
     CLOSED = "closed"
@@ -80,7 +80,7 @@ class Reply:
     sends_bytes: bool = True
     """Whether any byte is sent before the ending."""
     slow_bytes: int | None = None
-    """How many bytes of a slow body come one by one, before the others; None: all."""
+    """Number of bytes of a slow body that come one by one, before the others; None: all."""
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in any case."""

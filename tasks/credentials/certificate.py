@@ -91,7 +91,7 @@ def issuers_in(file: Path) -> str:
 
 
 def signing_note(environment: Mapping[str, str] = os.environ) -> str:
-    """What to know of the signatures that are made here; empty if they are made with the user's certificate."""
+    """A note on the signatures that are made here; empty if they are made with the user's certificate."""
     settings = Settings.read(environment)
     if not is_installed():
         return f"the film cannot have its Content Credentials, because c2pa-python is not installed: {REMEDY}"

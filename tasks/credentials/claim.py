@@ -1,4 +1,4 @@
-"""What the credentials of a film say: its takes, who made them, and how they came into it.
+"""The statements of a film's credentials: its takes, their makers, and the steps by which they came into it.
 
 The forms are those of the C2PA specification 2.4, as c2pa-rs 0.91.3 checks it, and of the IPTC's Digital Source Types;
 both read on 2026-11-29.
@@ -47,7 +47,7 @@ class ClaimedTake(Frozen):
     key: str
     """The take's key in the ledger."""
     made: str = ""
-    """When it was finished, in UTC: `2026-11-29T10:00:00Z`; empty if unknown."""
+    """The time at which it was finished, in UTC: `2026-11-29T10:00:00Z`; empty if unknown."""
     prompt: str = ""
     """Empty unless it is told."""
     is_seen: bool = True
@@ -79,13 +79,13 @@ class ClaimedTake(Frozen):
 
 
 class FilmClaim(Frozen):
-    """What the credentials of a film say."""
+    """The statements of a film's credentials."""
 
     title: str
     author: str = ""
     takes: tuple[ClaimedTake, ...]
     edits: tuple[str, ...] = ()
-    """What was done to the takes, a sentence for each step."""
+    """The steps that changed the takes, a sentence for each."""
 
     @property
     def source(self) -> str:

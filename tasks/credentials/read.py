@@ -19,7 +19,7 @@ one here vouches for who signed it. `tampered`: the file or its credentials were
 _Map: TypeAlias = Mapping[str, Any]
 
 _ELSEWHERE = "Remote:"
-"""How the error of a file begins that has an address in the place of its credentials; it has no class of its own."""
+"""Beginning of the error for a file with an address in place of its credentials; that error has no class of its own."""
 _BEFORE_ITS_TIME = "prerelease"
 _OF_SIGNER = ("credential", "timestamp")
 """Words in the codes of failures that say something of who signed and when, and nothing of the file:
@@ -41,7 +41,7 @@ class NamedTake(Frozen):
     source: str = ""
     """The last part of its digital source type: `trainedAlgorithmicMedia`."""
     own: str = ""
-    """Who wrote the credentials that its file had itself, or the address where they are; empty if it had none."""
+    """The signer of the credentials that its file had itself, or the address of these; empty if it had none."""
     own_is_intact: bool | None = None
     """Whether its file was what those say; None if it had none, or they were not fetched."""
 
@@ -52,7 +52,7 @@ class Credentials(Frozen):
     file: Path
     state: State
     problems: tuple[str, ...] = ()
-    """What does not hold, in the words of c2pa-python."""
+    """Checks that failed, in the words of c2pa-python."""
     signer: str = ""
     issuer: str = ""
     signed: str = ""
@@ -109,7 +109,7 @@ def read_credentials(file: Path, anchors: str = "") -> Credentials:
 
 
 def _told(file: Path, store: object) -> Credentials:
-    """What a report of c2pa-python says. Whoever wrote the manifest may have put anything anywhere."""
+    """The credentials in a report of c2pa-python. Its manifest comes from outside: any field may have any type."""
     manifests = _map(_map(store).get("manifests"))
     active = _map(manifests.get(_text(_map(store).get("active_manifest"))))
     failures = _failures(_map(store).get("validation_results"))
@@ -185,7 +185,8 @@ def _failures(results: object) -> list[_Map]:
 
 
 def _failures_of(ingredient: _Map, results: object) -> list[_Map]:
-    """What was found when it became one, which older credentials have in another place, and what is found now."""
+    """The failed checks of an ingredient: those from when it was added, which older credentials store in another place,
+    and those of today."""
     deltas = (
         each for each in _maps(_map(results).get("ingredientDeltas"))
         if _text(each.get("ingredientAssertionURI")).rpartition("/")[2] == ingredient.get("label")

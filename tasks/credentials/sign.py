@@ -19,7 +19,7 @@ _VERSION = 1
 
 
 class Signing(Frozen):
-    """What is said of a film, and who signs it."""
+    """The claim about a film, and the certificate that signs it."""
 
     claim: FilmClaim
     certificate: Certificate

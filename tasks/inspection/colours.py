@@ -68,7 +68,7 @@ class ShownColours(NamedTuple):
     frame: bytes
     """From the middle of the shot, as JPEG."""
     interest: Interest
-    """Where in the picture something happens."""
+    """The columns and rows of the picture in which something happens."""
     size: tuple[int, int]
     """Of the frame, in pixels."""
 

@@ -1,4 +1,4 @@
-"""Where in its picture something happens in a shot: what moves in it, and what stands out."""
+"""The parts of a shot's picture in which something happens: movement and contrast."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MOTION = 0.75
 """Part of the movement in the whole, where something moves; the rest is contrast."""
 _STEPS = 100
 _LESS = 0.02
-"""What may be lost of the most that can be kept, so that what is kept is in its middle."""
+"""Part of the best result that may be given up to have the interesting part in the middle of the cut."""
 
 
 class Interest(Frozen):
-    """How much is in each column of a shot's pictures, from the left, and in each row, from above: parts of all."""
+    """The share of all interest in each column of a shot's pictures, from the left, and in each row, from above."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -69,7 +69,7 @@ def interest_of(frames: Sequence[Image.Image]) -> Interest:
 
 
 def _edges(grey: Image.Image) -> Image.Image:
-    """How much each pixel differs from those beside and below it."""
+    """The difference of each pixel from those beside and below it."""
     return ImageChops.add(
         ImageChops.difference(grey, _shifted(grey, 1, 0)), ImageChops.difference(grey, _shifted(grey, 0, 1))
     )
@@ -89,7 +89,7 @@ def _mean(pictures: Iterable[Image.Image]) -> list[float]:
 
 
 def _beyond(levels: Sequence[float], least: float) -> list[float]:
-    """What of each level is beyond that of most of the picture: noise and a moving camera change all of it."""
+    """The part of each level above the usual one: noise and a moving camera change the whole picture."""
     common = median(levels) + least
     return [max(0.0, level - common) for level in levels]
 

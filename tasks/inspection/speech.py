@@ -21,9 +21,9 @@ class SpeechBounds(Frozen):
     silent_peak: float = -45
     """dBTP. The quietest speech of a service has peaks of -20; below this no word is heard."""
     shorter: int = 4
-    """How many times as long as it is the line should be spoken, so that a part of it is certainly missing."""
+    """Ratio of the expected length to the real one from which a part of the line is certainly missing."""
     longer: int = 4
-    """How many times as long as it should be it is, so that more is spoken than the line."""
+    """Ratio of the real length to the expected one from which more than the line is spoken."""
     slack: float = 1.5
     """Seconds that may be added to any line: a breath, and an effect of its delivery."""
 

@@ -57,7 +57,7 @@ class FilmFile(Frozen):
     level: ReachedLevel | None = None
     """The level of the sound; None unless the storyboard asks for one."""
     signer: str = ""
-    """Who has signed its Content Credentials; empty if it has none."""
+    """The signer of its Content Credentials; empty if it has none."""
 
 
 async def assemble_film(

@@ -33,7 +33,7 @@ _TAGS: Mapping[str, Mapping[str, str]] = {
     ".mp4": {"author": "artist"},
     ".mov": {"author": "artist", "description": "comment"},
 }
-"""What the muxer calls tags by which players show what was meant, by container (ffmpeg 9.0.2's movenc.c)."""
+"""The muxer's names for tags that players show under another name, by container (ffmpeg 9.0.2's movenc.c)."""
 
 
 class PictureRange(NamedTuple):

@@ -163,7 +163,7 @@ async def lay_over(
 
 
 class _Laid(NamedTuple):
-    """What of an overlay is seen in a stretch. Frames are counted from the first of the stretch."""
+    """The part of an overlay that is seen in a stretch. Frames are counted from the first of the stretch."""
 
     digest: str
     x: int

@@ -35,8 +35,8 @@ _OF_QUICKTIME = {
     "isl": "ice", "kat": "geo", "mkd": "mac", "msa": "may", "mya": "bur", "nld": "dut", "sqi": "alb", "srp": "sr ",
     "swe": "sve", "zho": "chi",
 }  # fmt: skip
-"""What the muxer of MOV calls languages that it has a number for, and not by their codes (ffmpeg 9.0.2's isom.c); a
-track of another name has no language."""
+"""The MOV muxer's names for languages that it knows by a number and not by their codes (ffmpeg 9.0.2's isom.c). Under
+another name the track has no language."""
 
 
 class TimedLines(NamedTuple):

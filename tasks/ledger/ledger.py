@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 _CLOSE_SECONDS = 2.0
-"""How long `close` waits for a database that does not answer: the leases expire without it."""
+"""Seconds that `close` waits for a database that does not answer: the leases expire without it."""
 
 
 class Ledger(Orders, Settlement):

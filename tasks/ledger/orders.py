@@ -285,7 +285,7 @@ class Orders(LedgerBase):
 
 
 def _duplicate(task: str, other: Purchase) -> str:
-    """Why an order is unknown: its task belongs to another purchase."""
+    """The reason why an order is unknown whose task belongs to another purchase."""
     return (
         f"{other.order.provider} gave it the id {task}, which is that of {other.order.name}; only one of the two can "
         "be right, so look at both at the service"

@@ -13,20 +13,20 @@ from storyreel.specs.money import Money
 from storyreel.tasks.ledger.owner import Owner, this_process
 
 LEASE = timedelta(seconds=60)
-"""How long a row stays its owner's after the last renewal."""
+"""Time for which a row stays its owner's after the last renewal."""
 
 _SUSPENDED = timedelta(minutes=10)
-"""How long after its lease a running process of this host keeps a row: the machine may have been suspended."""
+"""Time after its lease for which a running process of this host keeps a row: the machine may have been suspended."""
 
 
 By = Literal["film", "scene", "service", "month"]
-"""How a sum is divided; scenes within their film, months in UTC."""
+"""The division of a sum; scenes within their film, months in UTC."""
 
 
 DRAFT_WORD = "draft"
 """The first word of the brief of a draft."""
 DRAFT_BRIEF = f'{{"{DRAFT_WORD}":'
-"""How the brief of a draft begins, as an order has it."""
+"""Beginning of the brief of a draft, as an order has it."""
 
 
 GIVEN_UP = "given up by hand: the next render buys it again"
@@ -91,7 +91,7 @@ class Purchase(Frozen):
     """Whether it may be charged although no cost was reported. False once the service has refused or failed it,
     unless its price list says, or leaves open, that failures are billed."""
     reason: str
-    """Why it failed, or why its outcome is unknown."""
+    """The reason why it failed, or why its outcome is unknown."""
     owner: Owner
     """The run that works on it, or did last."""
     created: datetime
@@ -100,12 +100,12 @@ class Purchase(Frozen):
     lease_until: datetime | None = None
     """End of the owner's lease, which the owner extends."""
     intended: datetime | None = None
-    """When the present order was stored, just before it was sent."""
+    """The time at which the present order was stored, just before it was sent."""
     submitted: datetime | None = None
-    """When the service's id was stored, or when the service accepted an attached order. None if unknown."""
+    """The time at which the service's id was stored, or the service accepted an attached order. None if unknown."""
     finished: datetime | None = None
     read: datetime = Field(default_factory=lambda: datetime.now(UTC), repr=False)
-    """When the row was read."""
+    """The time at which the row was read."""
     reader: Owner = Field(default_factory=this_process, repr=False)
     """The run that read the row."""
 

@@ -1,4 +1,4 @@
-"""When the frames of a clip are shown, and whether its times can be followed at all."""
+"""The times at which the frames of a clip are shown, and whether they can be used."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ BYTES_A_FLOAT_SAMPLE = 4 * CHANNELS
 """The same in 32 bit floating point."""
 
 SoundCodec: TypeAlias = Literal["aac", "pcm_s24le"]
-"""How the sound of a film is encoded; the latter are samples of 24 bit, without loss."""
+"""The encoding of a film's sound; `pcm_s24le` is samples of 24 bit, without loss."""
 BYTES_A_24_BIT_SAMPLE = 3 * CHANNELS
 """A sample of both channels."""
 

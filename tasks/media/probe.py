@@ -65,7 +65,7 @@ class Probe(Frozen):
     sar: Fraction
     """Width of a pixel to its height."""
     orientation: int
-    """How a player turns and mirrors the picture, see `orientation`; 1 if it does not."""
+    """The way in which a player turns and mirrors the picture, see `orientation`; 1 if it does not."""
     pix_fmt: str
     colour: Colour
     interlaced: bool
@@ -210,7 +210,7 @@ def signature(path: Path) -> str:
 
 
 class Joints(NamedTuple):
-    """Where the packets of a clip can be parted. Frames are counted from 0 in the order in which they are shown."""
+    """The frames at which the packets of a clip can be parted. Counted from 0 in the order in which they are shown."""
 
     keyframes: tuple[int, ...]
     """Frames at which decoding can begin."""
@@ -219,7 +219,7 @@ class Joints(NamedTuple):
 
 
 def joints(path: Path) -> Joints:
-    """Where the packets of a clip can be parted. Decodes nothing."""
+    """The frames at which the packets of a clip can be parted. Decodes nothing."""
     with open_clip(path, to_decode=False) as clip:
         packets = [packet for packet in clip.demux(picture_stream(clip, path)) if packet.pts is not None]
     places = {when: place for place, when in enumerate(sorted(packet.pts or 0 for packet in packets))}

@@ -29,7 +29,7 @@ _HEAD = 128
 _STREAMED = 0x7FFFF000
 """From here on a size is that of a program that wrote a WAV into a pipe, and did not know it."""
 _XING = tuple(4 + side + checksum for side in (9, 17, 32) for checksum in (0, 2))
-"""Where the header may be in a frame: by MPEG version and channels."""
+"""Offsets at which the header may be in a frame, by MPEG version and channels."""
 _SLACK = 4096
 """Bytes by which a size in a file may be wrong: of a padding that was not written, or a tag that was cut off."""
 _TAIL, _ZEROS = 1 << 20, 512

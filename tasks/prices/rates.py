@@ -41,7 +41,7 @@ class Rate(Frozen):
     as_of: date | None = None
     """The day on which the price was read, or from which it holds."""
     source: str = ""
-    """Where the price was read, in free words."""
+    """The source in which the price was read, in free words."""
     doubt: str = ""
     """Doubts about the price, in free words."""
 
@@ -57,7 +57,7 @@ class Rate(Frozen):
 
     @property
     def product(self) -> Product:
-        """What it is the price of."""
+        """The product of which it is the price."""
         if self.characters is not None:
             return "speech"
         return "picture" if self.seconds == 0 else "clip"

@@ -39,15 +39,15 @@ from storyreel.tasks.threads import in_threads
 Result = TypeVar("Result")
 
 _FRESH_LINKS = 3
-"""How often a task is polled again for a new link after one has expired."""
+"""Number of times a task is polled again for a new link after one has expired."""
 _DELIVERY_SECONDS = 600
 """Seconds that a bucket may take for a clip that is here, even if the time of the take is up."""
 _SAME_BYTES_SECONDS = 30
-"""How long a service must send the same damaged clip until it counts as final; its own upload may be unfinished."""
+"""Seconds until a damaged clip counts as final that the service sends unchanged; its upload may be unfinished."""
 _TURNED_DOWN = 5
-"""How often in a row a service must deny access, or not know the task, before a run believes it and stops waiting."""
+"""Times in a row that a service must deny access, or not know the task, before a run believes it and stops waiting."""
 _ANSWER_LIVES = timedelta(days=1)
-"""How long a link lives that a service has told once, without its end."""
+"""Time for which a link is taken to be valid that a service has sent once and without an end."""
 _WAKE_SECONDS = 1.0
 """Seconds between two reads of the ledger for a webhook of the service."""
 

@@ -1,4 +1,4 @@
-"""How long a run waits for one take, through all its tries, and how each wait is told."""
+"""The time limit of a run's wait for one take, through all its tries, and the messages about each wait."""
 
 from __future__ import annotations
 

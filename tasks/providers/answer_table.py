@@ -44,7 +44,7 @@ class Rule(NamedTuple):
     meaning: Meaning
     statuses: frozenset[int] = CLIENT_ERRORS
     codes: tuple[str, ...] = ()
-    """How the service's code begins; empty if any, or none, will do."""
+    """Beginnings of the service's code; empty if any code, or none, will do."""
     words: tuple[str, ...] = ()
     """In small letters, of which one is in the message; empty if any message will do."""
     hint: str = ""
@@ -60,7 +60,7 @@ class TaskForm(NamedTuple):
 
     word: JsonPath
     tasks: tuple[JsonPath, ...]
-    """Where the answer repeats the task's id."""
+    """Paths at which the answer repeats the task's id."""
     queued: tuple[str, ...]
     """Words of a task that has not begun."""
     running: tuple[str, ...]
@@ -88,19 +88,19 @@ class AnswerTable(NamedTuple):
     """The table of one service."""
 
     forms: tuple[TaskForm, ...]
-    """How looks are answered; the first of which the answer has the word is the one."""
+    """The forms of answers to looks; an answer has the first one whose word it has."""
     new_task: tuple[JsonPath, ...]
-    """Where the answer to an order names the task that it made."""
+    """Paths of the new task's id in the answer to an order."""
     messages: tuple[JsonPath, ...]
-    """Where an error in the service's own form has its message."""
+    """Paths of the message in an error of the service's own form."""
     codes: tuple[JsonPath, ...] = ()
-    """Where it has its code, which is shown with the message."""
+    """Paths of its code, which is shown with the message."""
     types: tuple[JsonPath, ...] = ()
-    """Where it has a word for the kind of error, which is not shown."""
+    """Paths of a word for the kind of error, which is not shown."""
     needs_code: bool = False
     """Whether every error in the service's own form has a code."""
     unsure: tuple[str, ...] = ()
-    """How codes begin that do not tell whether an order was carried out, whatever their status."""
+    """Beginnings of codes that, with any status, do not tell whether an order was carried out."""
     rules: tuple[Rule, ...] = ()
     """The first that fits an answer has its meaning."""
 

@@ -36,7 +36,7 @@ class MediaLimits(Frozen):
     sound_bytes: int = 15_000_000
     sound_seconds: tuple[int, int] = (2, 30)
     shape: int | float
-    """How many times as long as the shorter side the longer one may be."""
+    """The greatest ratio of the longer side to the shorter one."""
     all_videos_seconds: int | None = None
     """Most seconds of all videos of a request together."""
     all_voices_seconds: int | None = None
@@ -98,7 +98,7 @@ class Capability(Frozen):
     watermark: bool = False
     """Whether it marks the clip as AI generated, if it is asked to."""
     label: Literal["Image 1", "image 1", "[Image 1]"] = "Image 1"
-    """How prompts name the first reference image; videos and voices alike."""
+    """The name of the first reference image in prompts; those of videos and voices have the same form."""
     form: str = ""
     """The way in which the service's module writes an order, where it has several; empty for its usual one."""
     speakers: tuple[str, ...] | None = None
@@ -123,7 +123,7 @@ class Capability(Frozen):
         return len(text) + (self.han_counts - 1) * sum(map(is_han, text))
 
     def label_of(self, kind: str, number: int) -> str:
-        """How prompts name an attachment of a kind, counted from 1 among those of its kind."""
+        """The name of an attachment in prompts, counted from 1 among those of its kind."""
         name = f"{kind} {number}"
         return self.label.replace("Image 1", name.capitalize()).replace("image 1", name)
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
 
 _UNTIL_MADE = 3
-"""How many times as long as usual the answer to an order may take that is the product: it is made meanwhile."""
+"""Factor of the usual time limit for the answer to an order that is the product itself: it is made meanwhile."""
 
 AttachmentUrls = Mapping[tuple[Use, str], str]
 """By use and digest of an attachment, the URL or data URI that the service reads it from.
@@ -63,7 +63,7 @@ class HostedProvider(Provider):
     id_header: ClassVar[str] = ""
     """The header with the task's id in the answer to an order, if the service has one."""
     store_prefix: ClassVar[str] = "https://"
-    """How addresses of files in the service's own store begin, if it has one."""
+    """Beginning of the addresses of files in the service's own store, if it has one."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
         from storyreel.tasks.providers.http.local_files import ReferenceBucket
@@ -239,7 +239,7 @@ class HostedProvider(Provider):
         }
 
     async def _attachment_url(self, use: Use, attachment: Attachment, request: Request) -> str:
-        """Where the service reads an attachment from. A local file is uploaded first, or put into the URL.
+        """The address from which the service reads an attachment. A local file is uploaded first, or put into the URL.
 
         Raises FileChanged if the file is not what was planned.
         """

@@ -86,7 +86,7 @@ def limit_of_name(name: str) -> str:
 
 
 def most_at_once(limit: str) -> int:
-    """How many takes a limit is for, by its name. Raises LookupError if there is no such service."""
+    """The number of takes that a limit of this name allows. Raises LookupError if there is no such service."""
     service, _, model = limit.partition(":")
     adapter = load(service)
     found = models_of(adapter).get(model) if model else None

@@ -43,7 +43,7 @@ class TaskStatus(Frozen):
     detail: str = ""
     """The service's own word: queued, generating, …"""
     clip_url: str = ""
-    """Where a hosted service has the finished clip or picture."""
+    """The address of the finished clip or picture at a hosted service."""
     cost: Money | None = None
     """The cost that the service names with the finished clip, or None."""
     billed_seconds: Fraction | None = None
@@ -53,7 +53,7 @@ class TaskStatus(Frozen):
     billed_characters: Fraction | None = None
     """The characters of text that the service says it billed, or None."""
     expires: datetime | None = None
-    """When the link ends, if the service says so."""
+    """The time at which the link ends, if the service says so."""
     is_known: bool = True
     """Whether `detail` is a word that the service is known to use."""
     is_queued: bool = False
@@ -81,7 +81,7 @@ class RemoteTask(Frozen):
     key: str = ""
     """The key that the order carried, if the service repeats it."""
     outcome: Literal["", "succeeded", "failed"] = ""
-    """How it ended; empty if the list does not say."""
+    """The outcome; empty if the list does not say."""
     cost: Money | None = None
     """The charge for it; None if the list does not say."""
 
@@ -128,9 +128,9 @@ class Provider(ABC):
     lists_keys: ClassVar[bool] = False
     """Whether `list_tasks` repeats the key that an order carried, so that no other task is that order's."""
     listed_after: ClassVar[timedelta] = timedelta(minutes=10)
-    """How long after an order its task may still be missing in `list_tasks`."""
+    """Time after an order for which its task may still be missing in `list_tasks`."""
     listed_for: ClassVar[timedelta] = timedelta(hours=23)
-    """How old a task may be to be in `list_tasks` for certain. Most services list tasks for 24 hours."""
+    """Greatest age at which a task is in `list_tasks` for certain. Most services list tasks for 24 hours."""
     publishes_prices: ClassVar[bool] = False
     """Whether `published_prices` asks the service for them."""
     max_concurrent: ClassVar[int] = 4

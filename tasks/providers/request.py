@@ -57,7 +57,7 @@ class Attachment(Frozen):
     seconds: Fraction | None = None
     """Length of a local video; None if unknown, as of a remote one. Not in the key."""
     crop: Crop | None = None
-    """How a picture is cut before it is sent. In the key by its digest."""
+    """The cut that a picture gets before it is sent. In the key by its digest."""
 
     def cut_to(self, crop: Crop) -> Attachment:
         """The picture as it is cut."""
@@ -81,7 +81,7 @@ class Attachment(Frozen):
 
 HUES = 12
 COLOURS = 2 * HUES
-"""How many colours a board has for people: each hue in two shades."""
+"""Number of colours that a board has for people: each hue in two shades."""
 
 
 class WrittenCard(Frozen):
@@ -95,7 +95,7 @@ class WrittenCard(Frozen):
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
-        """What is written, each with its role: `line`, or of credits what the names have done; may be empty."""
+        """The texts, each with its role: `line`, or in credits the role of the names; may be empty."""
         if self.credits:
             return tuple((entry.role, ", ".join(entry.names)) for entry in self.credits.entries)
         return (("", self.card.text), *((("line", self.card.line),) if self.card.line else ())) if self.card else ()
@@ -139,8 +139,8 @@ class Board(Frozen):
     lens: str = ""
     """Lens, may be empty."""
     cast: tuple[tuple[str, int, bool], ...] = ()
-    """Who is seen, if there may be no picture to show: name, number of colour, and whether her hair is long. Empty if
-    there is one."""
+    """The people who are seen, if there may be no picture to show: name, number of colour, and whether the hair is
+    long. Empty if there is one."""
     pictured: bool = False
     """Whether a picture shows somebody else who is in the shot: the figures are then beside that one."""
     titled: bool = False
@@ -218,7 +218,7 @@ class Request(Trusted):
     language: str = ""
     """The language that is spoken, as `en` or `zh`; empty if it is not known."""
     delivery: str = ""
-    """How the line is spoken, in free words, for services that take a direction; may be empty."""
+    """The way in which the line is spoken, in free words, for services that take a direction; may be empty."""
     take: int
     """From 1."""
 

@@ -20,13 +20,13 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 
 TOLERANCE_SECONDS = 300
-"""How far a callback's own time may be from this clock; beyond it, the callback may be a replay."""
+"""Greatest difference of a callback's own time from this clock; beyond it, the callback may be a replay."""
 
 MAX_BODY_BYTES = 64 << 10
 """A genuine callback has a few hundred bytes."""
 
 _MAX_SIGNATURES = 10
-"""How many are compared; after a change of the secret a callback has two."""
+"""Number of signatures that are compared; after a change of the secret a callback has two."""
 
 _TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

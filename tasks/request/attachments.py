@@ -24,7 +24,7 @@ from storyreel.tasks.request.unsupported import Unsupported, alternatives
 from storyreel.tasks.settings import MEDIA_URL
 
 STILL = "still:"
-"""How the digest of a picture begins that is made before the shot; the identity of its take follows."""
+"""Beginning of the digest of a picture that is made before the shot; the identity of its take follows."""
 SPEECH = "speech:"
 """The same of speech."""
 
@@ -50,7 +50,7 @@ class Pictures(NamedTuple):
     sheets: tuple[tuple[str, str], ...] = ()
     """With the keys of the cast members and the location that they show."""
     speech: tuple[Attachment, ...] = ()
-    """What is heard of its dialogue, in order, if a service speaks it."""
+    """The sound of its dialogue, in order, if a service speaks it."""
 
 
 NO_PICTURES = Pictures()
@@ -84,7 +84,7 @@ class AttachmentBuilder:
     """References that were built before for shots that show the same; shared by the shots of a film."""
     made: Pictures = NO_PICTURES
     crop: Crop | None = None
-    """How pictures of the film's shape are cut, in a request of another shape."""
+    """The crop of pictures of the film's shape, in a request of another shape."""
     _problems: list[Unsupported] = field(default_factory=list, init=False)
 
     def build(self, continued: Upstream | None) -> Attachments:

@@ -117,7 +117,7 @@ def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:
 
 
 class Seen(NamedTuple):
-    """Who is seen in a shot, as far as that must be drawn."""
+    """The people who must be drawn in a shot."""
 
     drawn: tuple[str, ...] = ()
     """Their keys in the cast."""
@@ -252,7 +252,7 @@ def _letters(texts: Iterable[str], font: Path | None, display: Path | None, dige
 
 
 def film_warnings(film: Storyboard) -> Iterator[str]:
-    """What `letter_warnings` has to say of a film that is not planned. Raises StoryboardError for a broken font."""
+    """The `letter_warnings` of a film that is not planned. Raises StoryboardError for a broken font."""
     font = own_font(film)
     drawn: dict[str, tuple[str, ...]] = {}
     pictures = chain(sheets_of(film, film.all_shots), *map(stills_of, film.all_shots))
@@ -271,7 +271,7 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
 
 
 def words_warnings(film: Storyboard, font: Path | None) -> Iterator[str]:
-    """What `letter_warnings` has to say of the titles, cards, credits and burnt-in subtitles of a film."""
+    """The `letter_warnings` of the titles, cards, credits and burnt-in subtitles of a film."""
     texts = {"the titles": [text for words in film.titles for text in (words.text, words.line)]}
     language = film.burnt_in_language
     translations = None if language is None else read_translations(film)

@@ -207,7 +207,7 @@ def _format_words(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
 
 
 def attachment_name(storyboard: Storyboard, source: str, digest: str) -> tuple[str, str]:
-    """How a brief names an attachment: its file or the end of its address, and its digest.
+    """The name of an attachment in a brief: its file or the end of its address, and its digest.
 
     The file is relative to the storyboard. The digest of an address with a password or a signature is one without them.
     """

@@ -27,7 +27,7 @@ _READ_AS = {"MPO": "JPEG"}
 
 
 class FileProblem(NamedTuple):
-    """Why a service would refuse a file."""
+    """A reason why a service would refuse a file."""
 
     what: str
     """Begins with a verb: `is 200x300 pixels …`."""
@@ -62,7 +62,7 @@ class LocalFileChecks:
         return self._models[service.name]
 
     def problem_with(self, file: Path, use: Use, limits: MediaLimits) -> FileProblem | None:
-        """Why a service with these limits would refuse a file, or None."""
+        """The reason why a service with these limits would refuse a file, or None."""
         kind = kind_for(use)
         found = self._facts(file, kind)
         return _exceeded(found, kind, limits) if isinstance(found, FileFacts) else found

@@ -24,8 +24,8 @@ def why_not_sent(
     *,
     has_bucket: bool,
 ) -> str:
-    """Why a service is not sent the recordings of a shot, or the `speech` in their place; empty if it is, or if there
-    are none."""
+    """The reason why a service is not sent the recordings of a shot, or the `speech` in their place; empty if it is, or
+    if there are none."""
     count = len(speech or shot.recordings)
     if not count or capability.draws_board:
         return ""

@@ -33,7 +33,7 @@ class Acceptance(Frozen):
     """The service's id of the order."""
     cost: Money | None = None
     at: datetime
-    """When the answer came, by this host's clock."""
+    """The time at which the answer came, by this host's clock."""
     answer: str = ""
     """The product, as JSON, of an order that was answered with it; else empty."""
 

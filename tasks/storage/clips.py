@@ -43,7 +43,7 @@ class Clip(Frozen):
     size: int
     """Bytes."""
     path: Path
-    """Where the file is on this machine."""
+    """The path of the file on this machine."""
 
     @property
     def is_picture(self) -> bool:
@@ -191,7 +191,7 @@ class ClipStore:
         return kept if kept.is_file() else None
 
     def _beside(self, digest: str, suffix: str) -> Path:
-        """Where a clip would be, also of a picture, whose own file may have this suffix."""
+        """The path of a clip or a picture with another suffix, whether it exists or not."""
         return (self.root / stored_name(digest)).with_suffix(suffix)
 
     def _share(self, attempt: Callable[[Bucket], object]) -> None:

@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 _SENTENCE = re.compile(r"[.!?…。！？｡؟।॥]+[\"'”’»」』)\]]*\s*$")
 _CLAUSE = re.compile(r"[,;:–—，、；：،؛]+[\"'”’»」』)\]]*\s*$")
 _TRADITIONAL = ("-Hant", "-TW", "-HK", "-MO")
-"""How the tags of Chinese end that is written in traditional characters."""
+"""Endings of the tags of Chinese in traditional characters."""
 _SHORT = 3
 """Letters of a word that belongs to the one after it: `the`, `of`, `la`."""
 _AFTER_SENTENCE, _AFTER_CLAUSE, _AFTER_WORD, _AFTER_SHORT, _IN_WORD = 0, 6, 20, 28, 40
-"""How badly a text ends after a part."""
+"""Cost of a subtitle's end after a part."""
 _ONE_MORE = 24
-"""How bad one more subtitle is."""
+"""Cost of one more subtitle."""
 _MIXED = 30
-"""How bad the end of a sentence and the beginning of the next one in one subtitle are."""
+"""Cost of the end of a sentence and the beginning of the next one in one subtitle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How much is read at once. A wide letter is one of Chinese, Japanese or Korean, or an emoji."""
+    """The amount of text that is read at once. A wide letter is one of Chinese, Japanese or Korean, or an emoji."""
 
     letters: int = 42
     """Most in a line."""
@@ -60,7 +60,7 @@ class Measure:
 
     @property
     def second(self) -> int:
-        """What is read in a second, in units of `reading`."""
+        """The amount that is read in a second, in units of `reading`."""
         return self.a_second * self.wide_a_second
 
     @staticmethod
@@ -71,7 +71,7 @@ class Measure:
 USUAL = Measure()
 """The measure of films that are wider than they are high."""
 NARROW = Measure(letters=26, wide_letters=11)
-"""That of films that are higher than wide: no more than this is of a size that can be read in their picture."""
+"""The measure of films that are higher than wide: more would have to be too small to be read in their picture."""
 
 
 def is_wide(cluster: str) -> bool:
@@ -91,7 +91,7 @@ class Broken:
         self._sentences = [0, *accumulate(bad == _AFTER_SENTENCE for bad in self._badness)]
         self._spaces = [measure.width(part) - measure.width(part.rstrip()) for part in self.parts]
         self.read = [0, *accumulate(measure.reading(part) for part in self.parts)]
-        """What is read of the parts before each, in units of `Measure.reading`."""
+        """The amount in all parts before each, in units of `Measure.reading`."""
 
     def text(self, first: int, last: int) -> str:
         """The parts `[first, last)`."""
@@ -105,7 +105,7 @@ class Broken:
         return self.text(first, best), self.text(best, last)
 
     def reading(self, first: int, last: int) -> int:
-        """What is read of the parts `[first, last)`, without a space at their end."""
+        """The amount in the parts `[first, last)`, without a space at their end."""
         space = self.parts[last - 1].endswith(" ") * self.measure.reading(" ")
         return self.read[last] - self.read[first] - space
 
@@ -128,14 +128,14 @@ class Broken:
         return [(start, end) for end, start in pairwise(ends)][::-1]
 
     def _cost(self, start: int, end: int, last: int) -> float:
-        """How bad the parts `[start, end)` are as one subtitle."""
+        """The cost of the parts `[start, end)` as one subtitle."""
         empty = 1 - self._width(start, end) / (2 * self.measure.line)
         bad = self.badness(end, last)
         is_mixed = bad > 0 and self._sentences[end - 1] > self._sentences[start]
         return _ONE_MORE * (1 + empty * empty) + bad + (_MIXED if is_mixed else 0)
 
     def badness(self, end: int, last: int) -> int:
-        """How badly a text ends before a part; not at all at the end of all."""
+        """The cost of an end before a part; 0 at the end of all."""
         return self._badness[end - 1] if end < last else 0
 
     def is_inside_phrase(self, part: int) -> bool:
@@ -153,7 +153,7 @@ class Broken:
         return upper > first and self._width(upper, last) <= self.measure.line
 
     def _breaks(self, first: int, last: int) -> list[int]:
-        """Where the parts can be broken in two lines."""
+        """The places at which the parts can be broken in two lines."""
         line = self.measure.line
         return [at for at in range(first + 1, last) if self._width(first, at) <= line and self._width(at, last) <= line]
 
@@ -177,7 +177,7 @@ def _short_enough(piece: str, measure: Measure) -> list[str]:
 
 
 def _badness(parts: Sequence[str], text: str, language: str) -> list[int]:
-    """How badly a text ends after each part."""
+    """The cost of an end after each part."""
     ends = _ends_of_phrases(text, language)
     found, at = [], 0
     for part in parts:
@@ -197,7 +197,7 @@ def _after(part: str, *, is_inside: bool) -> int:
 
 
 def _ends_of_phrases(text: str, language: str) -> set[int] | None:
-    """Where phrases end in a text of Chinese or Japanese; None in other scripts, whose words have spaces."""
+    """The ends of phrases in a text of Chinese or Japanese; None in other scripts, whose words have spaces."""
     script = language_of(text) if any(is_wide(letter) for letter in text) else ""
     if script not in ("ja", "zh"):
         return None

@@ -26,7 +26,7 @@ _OVER = Fraction(1, 2)
 _ASIDE = Fraction(3, 4)
 """Seconds between a cut and the place of the text where it is parted for it, at most."""
 _FASTER = Fraction(23, 20)
-"""How much faster than the whole line a part of it may be read, if that is fast already."""
+"""Ratio by which a part of a line may be read faster than the whole, if that is fast already."""
 
 Rule = Literal["fast", "cut", "gap", "lost"]
 """`fast`: too little time to read it. `cut`: shown over a cut. `gap`: the next one follows without a pause. `lost`:
@@ -56,7 +56,7 @@ class Cue:
 
     @property
     def frames(self) -> int:
-        """How many frames it is shown."""
+        """Number of frames for which it is shown."""
         return self.end - self.first
 
     @property
@@ -72,9 +72,9 @@ class Departure:
     rule: Rule
     cue: Cue
     letters_a_second: int = 0
-    """Of one that is too fast: how many are to be read."""
+    """Letters a second that it needs, if it is too fast."""
     comfortable: int = 0
-    """How many of them are comfortable."""
+    """Letters a second that are comfortable, for one that is too fast."""
 
 
 def make_cues(
@@ -188,7 +188,7 @@ class _Maker:
 
     @property
     def _fastest(self) -> Fraction:
-        """What can be read in a frame."""
+        """The amount that can be read in a frame."""
         return self.measure.second / self.rate.exact
 
     def _between(self, first: int, end: int) -> Sequence[int]:

@@ -33,13 +33,13 @@ def draw_card(card: Card, lettering: Lettering, size: tuple[int, int], fonts: Fo
 
 
 def ground(look: Styled, background: str | None, size: tuple[int, int]) -> Image.Image:
-    """What is behind the words of a card: one colour."""
+    """The picture behind the words of a card: one colour."""
     colour: Colour = rgb(background) or look.look.background
     return Image.new("RGB", size, colour[:3])
 
 
 def _column(area: Box, width: int, look: Styled, *, rtl: bool) -> tuple[int, Align]:
-    """Where the lines stand: in the middle, or in a style with a bar at the side where they begin."""
+    """The place and alignment of lines: the middle, or in a style with a bar the side where they begin."""
     if not look.look.bar:
         return area.x + area.width // 2, "centre"
     inset = max(0, min(round(area.width * 0.12), area.width - width))

@@ -31,7 +31,7 @@ Role = Literal["title", "lower_third", "caption", "line", "card", "subtitle"]
 
 
 class Look(NamedTuple):
-    """What a style looks like. Sizes are fractions of the picture's shorter side."""
+    """The look of a style. Sizes are fractions of the picture's shorter side."""
 
     strong: Typeface
     """Of titles and names."""

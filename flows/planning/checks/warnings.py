@@ -87,7 +87,7 @@ def warnings_of(
 
 
 def _signature(film: Storyboard) -> Iterator[str]:
-    """What to know of who signs the film."""
+    """A note on the certificate that the film would be signed with."""
     if film.credentials is not None:
         from storyreel.tasks.credentials.certificate import signing_note  # of the few films that are signed
 
@@ -154,7 +154,7 @@ def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Ite
 
 
 def _folded_avoid(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
-    """Where what to avoid is in the prompt, as the model has no field for it."""
+    """Shots whose `avoid` is part of the prompt, because the model has no field for it."""
     shots: dict[tuple[str, str], list[str]] = {}
     for shot in film.all_shots if film.look.avoid else ():
         request = takes[shot.shot].request
@@ -180,7 +180,7 @@ def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterat
 
 
 def _unsent_videos(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
-    """Where somebody's first reference is not what the service gets of them."""
+    """Shots in which the service does not get the first reference of a cast member."""
     shots: dict[tuple[str, str, str], list[str]] = {}
     for shot in film.all_shots:
         request = takes[shot.shot].request

@@ -37,13 +37,13 @@ class PlannedDeliverable(Trusted):
     size: tuple[int, int]
     """Width and height in pixels."""
     cut: Cut
-    """That of the film at its rate."""
+    """The cut of the film at the rate of the deliverable."""
     is_made: bool = True
     """Whether the run makes it. Its takes are then among those of the plan."""
     takes: tuple[PlannedTake, ...] = ()
     """Those that it does not share with the film: made again by services in its shape, their stills, and drawings."""
     problem: str = ""
-    """Why services cannot make its shots in its shape; empty if they can, or need not."""
+    """The reason why services cannot make its shots in its shape; empty if they can, or need not."""
 
     @property
     def name(self) -> str:
@@ -58,7 +58,7 @@ class PlannedDeliverable(Trusted):
 
     @property
     def redrawn(self) -> int:
-        """How many drawings of the film are made once more for it."""
+        """Number of drawings of the film that are made once more for it."""
         return sum(take.is_redrawn for take in self.takes)
 
     @property

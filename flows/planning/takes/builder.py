@@ -37,7 +37,7 @@ class _Identities(dict[str, str]):
     """The identities of pictures by their slates."""
 
     def find(self, slate: str) -> str:
-        """That of a picture; of one that cannot be planned, one that stands for it."""
+        """The identity of a picture, or `unsupported` for one that cannot be planned."""
         return self.get(slate, "unsupported")
 
 
@@ -204,7 +204,7 @@ class TakeBuilder:
         return upstream_of(shot, made)
 
     def _crop_of(self, _shot: Shot) -> Crop | None:
-        """How pictures of another shape are cut for a shot."""
+        """The crop of pictures of another shape for a shot; None where the film has one shape."""
         return None
 
     def _problem(self, shot: Shot, unsupported: Unsupported) -> Problem:

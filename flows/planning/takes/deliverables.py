@@ -33,7 +33,7 @@ class Shapes(NamedTuple):
     asked: tuple[str, ...] = ()
     """The names of the deliverables that are made, or `none`; empty for all that cost nothing besides the film."""
     problems: Mapping[str, str] = MappingProxyType({})
-    """Why a deliverable cannot be planned, by its name."""
+    """Reasons why deliverables cannot be planned, by name."""
     warnings: Mapping[str, Sequence[str]] = MappingProxyType({})
     """About verdicts, by the deliverable's name."""
 

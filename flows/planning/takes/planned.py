@@ -16,8 +16,8 @@ from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.providers.request import Attachment, Request
 
 ReviewState = Literal["todo", "wip", "wfa", "retake", "approved"]
-"""How far a take is to approval. `todo`: not made. `wip`: being made. `wfa`: made, waits for approval. `retake`:
-another take is wanted and not made yet. `approved`: it is in the cut."""
+"""The state of a take's review. `todo`: not made. `wip`: being made. `wfa`: made, waits for approval. `retake`: another
+take is wanted and not made yet. `approved`: it is in the cut."""
 
 _WITHOUT_VERDICT: Mapping[TakeState, ReviewState] = {
     "new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa",
@@ -52,8 +52,8 @@ class PlannedTake(Trusted):
     fallback_on_refusal: bool = False
     """Whether the fallbacks are tried also when its content is refused."""
     identity: str
-    """That of its request to the first of its services. Requests of shots that continue it name it by this, so that
-    they stay the same when another service made it."""
+    """The identity of its request to the first of its services. Requests of shots that continue it name it by this, so
+    that they stay the same when another service made it."""
     is_stand_in: bool = False
     """Whether it is an animatic in place of a take that was not selected."""
     needs_review: bool = False
@@ -74,7 +74,7 @@ class PlannedTake(Trusted):
     cut_seconds: Fraction
     """Length in the cut."""
     grading: Grading | None = None
-    """How its colours are changed in the film; None if they stay."""
+    """The change of its colours in the film; None if they stay."""
     label: LabelMark | None = None
     """The label of the film, for those of its takes that have it."""
     is_estimate: bool = False
@@ -105,7 +105,7 @@ class PlannedTake(Trusted):
 
     @property
     def reason(self) -> str:
-        """Why it is in this state, for people."""
+        """The reason for its state, for people."""
         return self.chosen.reason
 
     @property
@@ -134,7 +134,7 @@ class PlannedTake(Trusted):
 
     @property
     def review(self) -> ReviewState | None:
-        """How far it is to approval; None if it needs none and has no verdict."""
+        """The state of its review; None if it needs no approval and has no verdict."""
         if self.verdict:
             return "approved" if self.verdict.word is Word.APPROVED else "retake"
         if self.is_asked_for and self.state == "new":

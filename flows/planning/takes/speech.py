@@ -40,7 +40,7 @@ from storyreel.tasks.storage.digests import file_digest
 
 
 class Spoken(NamedTuple):
-    """What is said in a film, as far as it is made."""
+    """The speech and the recordings of a film: those that exist, and those that are still to be made."""
 
     takes: tuple[PlannedTake, ...] = ()
     """The takes of speech with their states, in the order of the film."""
@@ -56,7 +56,7 @@ class Spoken(NamedTuple):
         return {slate: one.seconds for slate, one in self.heard.items() if one.seconds is not None}
 
     def dialogue_of(self, film: Storyboard, shot: Shot) -> tuple[Attachment, ...]:
-        """What is heard of the dialogue of a shot of which a service speaks at least one line; empty for others."""
+        """The sound of each line of a shot's dialogue, if a service speaks at least one of them; empty for others."""
         if not self.takes or not shot.dialogue:
             return ()
         slates = [line.slate for line in lines_of_shot(film, shot) if line.kind == "dialogue"]
@@ -75,7 +75,7 @@ class Spoken(NamedTuple):
         return ", ".join(f"{one.line.slate} {one.first_frame} {sound.digest if sound else ''}" for one, sound in sounds)
 
     def set_lengths(self, film: Storyboard) -> dict[str, ShotSpeech]:
-        """What the length of each shot that lasts as long as its lines depends on, by its slate."""
+        """The speech that sets the length of each shot that lasts as long as its lines, by slate."""
         if not any(shot.lasts_as_speech for shot in film.all_shots):
             return {}
         order = [shot.shot for shot in film.all_shots]
@@ -97,7 +97,7 @@ class Spoken(NamedTuple):
 
 
 class ShotSpeech(NamedTuple):
-    """What the length of a shot depends on that lasts as long as what is said in it."""
+    """The speech that sets the length of a shot with `duration: speech`."""
 
     takes: tuple[str, ...]
     """The identities of the takes of speech."""

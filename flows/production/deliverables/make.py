@@ -175,7 +175,7 @@ class _DeliverableMaker:
 
     @property
     def _as_edit(self) -> str:
-        """What was done to the film, for its credentials."""
+        """The change of the film that makes the deliverable, as its credentials name it."""
         width, height = self._planned.size
         return f"made again as {width}x{height} at {self._cut.rate} frames a second, {self.house.codec}"
 
@@ -226,7 +226,7 @@ class _DeliverableMaker:
         )
 
     def _framing(self, take: PlannedTake) -> Framing:
-        """How a take is brought into the shape of the deliverable; around its middle if it was made in it."""
+        """The framing of a take in the shape of the deliverable; around its middle if it was made in that shape."""
         at = Centre(x=0.5) if take.deliverable else self._shots[take.shot].frame_at
         return Framing.of(self._planned.written, self._film.format, at)
 

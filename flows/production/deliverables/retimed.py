@@ -24,7 +24,7 @@ class Retimer:
         return self._other.rate.frame_at(self._film.rate, frame)
 
     def sound(self, sound: FilmSound) -> FilmSound:
-        """What is heard besides the clips."""
+        """The sound besides the clips, at the rate of the deliverable."""
         if self._other.rate == self._film.rate:
             return sound
         return sound.model_copy(

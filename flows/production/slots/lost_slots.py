@@ -44,8 +44,8 @@ from storyreel.tasks import providers
 from storyreel.tasks.providers.models import limit_name, limit_of_name
 
 CLAIM_SECONDS = 150
-"""How long a claim counts. Longer than a dead run's lease, of 60 s, and the 15 s in which Prefect looks for its end, or
-the slot would be given back twice."""
+"""Seconds that a claim counts. Longer than a dead run's lease, of 60 s, and the 15 s in which Prefect looks for its
+end, or the slot would be given back twice."""
 _LOOKS = 4
 """Times that a slot must be found without a holder: one that was taken or released a moment ago is not, but at a busy
 service there may be another one each time."""
@@ -59,7 +59,7 @@ _PAGE, _EVENT_PAGE = 200, 50
 """Flow runs and events in one request; the server's maxima."""
 _EVENTS_SINCE = timedelta(hours=6)
 _EVENTS_WITHOUT_RUN = timedelta(hours=1)
-"""How long a slot counts as held that was taken outside of any run, of which nothing tells whether it still goes on."""
+"""Time for which a slot that was taken outside of any run counts as held: no record says whether its work goes on."""
 _LABEL = "storyreel.slots."
 """Before the limit's name and the process, in the label that claims slots."""
 _ACQUIRED, _RELEASED = "prefect.concurrency-limit.acquired", "prefect.concurrency-limit.released"
@@ -163,7 +163,7 @@ async def _alone(client: PrefectClient, which: str) -> AsyncIterator[bool]:
 
 
 async def _unclaimed(client: PrefectClient, which: str) -> tuple[int, GlobalConcurrencyLimitResponse | None]:
-    """How many taken slots of a limit nothing is known to hold, and the limit; 0 if that is missing or paused."""
+    """The number of a limit's taken slots that no known run holds, and the limit; 0 if it is missing or paused."""
     limit = await read_limit(client, which)
     if not limit or not limit.active or not limit.active_slots:
         return 0, limit

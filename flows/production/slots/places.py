@@ -40,7 +40,7 @@ _FIRST_TRY_SECONDS, _LAST_TRY_SECONDS = 0.5, 8.0
 _LOOK_SECONDS = 30.0
 """Between two looks for lost slots while a take waits."""
 _SERVER_SECONDS = 60.0
-"""How long a take waits for a server that does not answer, which has no leases any more then."""
+"""Seconds that a take waits for a server that does not answer; after them the leases at that server have expired."""
 _DEPLOYED_SERVER_SECONDS = 600.0
 """The same for a deployed run: many of them may wait, and nobody sees what the service then refuses."""
 _END_SECONDS = 5.0

@@ -19,7 +19,7 @@ class Credentials(StoryboardModel):
     """
 
     author: Text = ""
-    """Who made the film."""
+    """The maker of the film."""
     prompts: Switch = False
     """Whether the prompts of the takes are in it, for everybody to read."""
 

@@ -57,7 +57,7 @@ class Centre(StoryboardModel):
 
 
 class Reframe(Centre, ShorthandModel):
-    """How a shot of another shape fills a picture; a bare word is the way."""
+    """The way in which a shot of another shape fills a picture; a bare word is its `way`."""
 
     shorthand = "way"
 
@@ -150,7 +150,7 @@ class Deliverable(StoryboardModel):
     """The encoding of its picture. h264, h265 and av1 are in an MP4 file with AAC; prores-422-hq and dnxhr-hq in a MOV
     file with sound that is not compressed."""
     quality: Quality | None = None
-    """How much of the picture its encoding keeps; `high`, that of the film, when left out."""
+    """The quality of its encoding; `high`, that of the film, when left out."""
     bit_rate: BitRate | None = None
     """The average rate of its picture, in place of a quality: `8 Mbit/s`."""
     sound: FilmLevel | None = None
@@ -162,8 +162,8 @@ class Deliverable(StoryboardModel):
     titles: Switch = True
     """Whether words lie over its picture; `false` also leaves out subtitles in the picture. Cards and credits stay."""
     reframe: Reframe = Reframe.model_construct()
-    """How a shot of another shape fills the picture: `centre`, `blur`, `bars`, or `{x: 0.4, y: 0.5}`, the point around
-    which it is cut."""
+    """The way in which a shot of another shape fills the picture: `centre`, `blur`, `bars`, or `{x: 0.4, y: 0.5}`, the
+    point around which it is cut."""
     shoot: SomeShots = None
     """Whether the services make its shots again in its shape, or the slates of those that they make again."""
 

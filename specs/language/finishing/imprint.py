@@ -1,4 +1,4 @@
-"""What a film says of itself: the label in its picture, and the tags of its file."""
+"""The models of a film's label, in its picture, and of its metadata, the tags of its file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import Text, Wording, as_text
 
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
-"""Where a label stands."""
+"""The corner of a label."""
 
 LabelledShots = Literal["generated", "all"]
 """`generated`: shots made by a model. `all`: those that are drawn on this machine, too; cards never have one."""
@@ -69,13 +69,13 @@ class Metadata(StoryboardModel):
     description: Text = ""
     """The film in a few sentences."""
     date: Day | None = None
-    """When it was made or published: `2026-11-30`."""
+    """The day on which it was made or published: `2026-11-30`."""
     language: Language | None = None
     """The language that is spoken in it: that of its sound track."""
     author: Text = ""
-    """Who made it."""
+    """Its maker."""
     copyright: Text = ""
-    """Who has the rights: `© 2026 Ana Film`."""
+    """The holder of the rights: `© 2026 Ana Film`."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Metadata:
@@ -85,6 +85,6 @@ class Metadata(StoryboardModel):
 
     @property
     def tags(self) -> dict[str, str]:
-        """What is written, by key."""
+        """The tags that are written, by key."""
         said: dict[str, Any] = self.model_dump(mode="json")
         return {name: value for name, value in said.items() if value}

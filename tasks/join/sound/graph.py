@@ -53,7 +53,7 @@ class SoundGraph:
         return sound
 
     def joined(self, name: str, options: str, *inputs: FilterContext) -> FilterContext:
-        """What a filter makes of its inputs."""
+        """A filter with these inputs, added to the graph."""
         joined = self._graph.add(name, options)
         for number, sound in enumerate(inputs):
             sound.link_to(joined, 0, number)
@@ -87,7 +87,7 @@ METER = ("ebur128", "metadata=1:peak=true")
 
 
 class Reading(NamedTuple):
-    """What a meter says at the end of a tenth of a second."""
+    """A meter's reading at the end of a tenth of a second."""
 
     at: int
     """Its first sample."""
@@ -98,7 +98,7 @@ class Reading(NamedTuple):
 
 
 def readings(frames: Iterator[av.AudioFrame]) -> Iterator[Reading]:
-    """What the meter says at each of its frames, but the last, if that is not whole."""
+    """The reading of each of the meter's frames; the last one has none if it is not whole."""
     for frame in frames:
         if "lavfi.r128.M" in (said := frame.metadata):
             yield Reading(frame.pts or 0, float(said["lavfi.r128.M"]), float(said["lavfi.r128.true_peak"]))

@@ -1,4 +1,4 @@
-"""What is heard in a film besides its clips: layers of music, ambience and narration, their places, the film's level.
+"""The sound of a film besides its clips: layers of music, ambience and narration, their places, the film's level.
 
 The file of a layer is decoded once, as raw samples.
 """
@@ -30,7 +30,7 @@ _VERSION = 1
 _RAW_OUTPUT = {"f": "f32le", "c:a": "pcm_f32le", "ar": SAMPLE_RATE, "ac": CHANNELS}
 
 Duck: TypeAlias = Literal["dialogue", "speech"]
-"""What lowers a layer: the sound of shots with dialogue, or lines alone, those of the narration included."""
+"""The sound that lowers a layer: that of shots with dialogue, or lines alone, those of the narration included."""
 Span: TypeAlias = tuple[int, int]
 """Frames `[first, end)` of the film."""
 
@@ -52,7 +52,7 @@ class SoundLayer(Frozen):
     skipped: int = 0
     """Frames of the file before the part that is heard, and that is repeated."""
     duck: Duck | None = None
-    """What it is lowered under."""
+    """The sound that lowers it; None for a layer that is never lowered."""
     speaks: bool = False
     """Whether it is somebody's voice, which lowers layers that duck under speech."""
 
@@ -77,7 +77,7 @@ class Master(NamedTuple):
 
 
 class FilmSound(Frozen):
-    """What is heard in a film besides its clips, and how loud. A film without any of it has their sound alone."""
+    """The sound of a film besides its clips, and its level. A film without any has the sound of its clips alone."""
 
     layers: tuple[SoundLayer, ...] = ()
     dialogue: tuple[Span, ...] = ()

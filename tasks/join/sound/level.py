@@ -91,7 +91,7 @@ class ReachedLevel(Frozen):
 
 
 class SoundMeasure(Piece):
-    """What a part of a film's sound has measured. It has no files."""
+    """The measurements of a part of a film's sound. It has no files."""
 
     momentary: tuple[float, ...]
     """LUFS, see `mix.Measured`."""
@@ -134,7 +134,7 @@ def integrated(momentary: Sequence[float]) -> float | None:
 async def measure_block(
     mix: MixedSound, block: Block, cache: Path, *, ending: Filters = (), shared: SharedPieces | None = None
 ) -> SoundMeasure:
-    """What a block of the mix measures at the end of some filters, from the house cache or now. Raises MediaError."""
+    """The measurements of a block of the mix behind some filters, from the house cache or now. Raises MediaError."""
 
     async def make(folder: Path) -> SoundMeasure:
         found = await in_thread_on_core(lambda _: mix.measure(block.start, block.end, ending))

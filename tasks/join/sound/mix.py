@@ -51,8 +51,8 @@ _CEILING = 10 ** (-1 / 20)
 _LIMIT = f"limit={_CEILING:.6f}:level=0:latency=1"
 
 _BAND = ("firequalizer", "gain='if(lt(f,20000),0,-100)':accuracy=50")
-"""What AAC keeps at constant quality: nothing above 20 kHz. It is 0.2 LU of pink noise and of speech, 0.7 of white
-(libavcodec 62.28, measured 2026-11-29)."""
+"""The band that AAC keeps at constant quality: nothing above 20 kHz. The loss is 0.2 LU of pink noise and of speech,
+0.7 of white noise (libavcodec 62.28, measured 2026-11-29)."""
 
 LIMITED: Filters = (("alimiter", _LIMIT),)
 """The end of a mix whose level is not measured."""
@@ -213,7 +213,7 @@ class MixedSound:
         voices = [(layer, samples) for layer, samples in heard if layer.speaks]
 
         def key(duck: Duck) -> FilterContext | None:
-            """What lowers a layer; None where nobody speaks."""
+            """The sound that lowers a layer; None where nobody speaks."""
             spoken = self._masked(clips, self._spans(duck, first, last), first)
             sources = [graph.source(spoken, self._clips.form)] if spoken else []
             if duck == "speech":

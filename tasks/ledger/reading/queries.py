@@ -93,7 +93,7 @@ class Queries(ABC):
         return self._reading(lambda connection: purchases.given_up(connection, provider))
 
     def past_durations(self, provider: str, model: str) -> PastDurations | None:
-        """How long a model's last purchases took from order to clip, None if there are none."""
+        """Seconds that a model's last purchases took from order to clip, or None if there are none."""
         took = self._reading(lambda connection: purchases.durations(connection, provider, model, _REMEMBERED))
         return PastDurations(fastest=min(took), median=median(took)) if took else None
 

@@ -121,7 +121,7 @@ def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) 
 
 
 class _Counted(NamedTuple):
-    """How often an amount occurs under some labels."""
+    """An amount, and the number of orders that have it under some labels."""
 
     names: tuple[str, ...]
     is_charged: bool
@@ -159,7 +159,7 @@ def _selected(table: str, is_charged: str, amount: str, currency: str) -> str:
 
 
 def _counted(connection: Connection, orders: str, values: Values, labels: Sequence[str]) -> list[_Counted]:
-    """How often each amount occurs."""
+    """Each amount with the number of orders that have it."""
     columns = ", ".join((*labels, "is_charged", "amount", "currency"))
     rows = connection.select(f"SELECT {columns}, count(*) AS times FROM {orders} GROUP BY {columns}", values)
     return [_Counted(tuple(row[:-4]), *row[-4:]) for row in rows]

@@ -133,7 +133,7 @@ def _table(curves: Iterable[Callable[[float], float]]) -> Table:
 
 
 def _placed(low: float, high: float, value: float) -> float:
-    """Where a value is on the axis of a table."""
+    """The place of a value on the axis of a table, 0 at its beginning and 1 at its end."""
     return (value - low) / (high - low)
 
 

@@ -1,4 +1,4 @@
-"""How a picture fills a frame of another shape: it is cut, or shown whole between blurred sides or bars."""
+"""Pictures in a frame of another shape: cut, or shown whole between blurred sides or bars."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Box(NamedTuple):
 
 
 class Framing(Frozen):
-    """How a picture of another shape fills the frame: `crop` keeps what is around a point, `blur` shows all of it
-    between blurred sides, `bars` between black ones."""
+    """The way in which a picture of another shape fills the frame: `crop` keeps the part around a point, `blur` shows
+    all of it between blurred sides, `bars` between black ones."""
 
     how: Literal["crop", "blur", "bars"] = "bars"
     x: float = 0.5
@@ -129,6 +129,6 @@ def between_blurred_sides(picture: FilterableStream, inner: tuple[int, int], siz
 
 
 def _beside(centre: float, kept: int, of: int) -> int:
-    """Where the kept part begins so that its centre is here, or as near as the picture reaches; even."""
+    """The beginning of the kept part, an even number, with its centre here or as near as the picture reaches."""
     spare = of - kept
     return min(max(0, 2 * round((centre * of - kept / 2) / 2)), spare // 2 * 2)

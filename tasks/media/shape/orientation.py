@@ -1,4 +1,4 @@
-"""How a stored picture is turned and mirrored to be shown: a number from 1 to 8, as in Exif (CIPA DC-008, tag 274)."""
+"""The turn and mirroring of a stored picture when it is shown: 1 to 8, as in Exif (CIPA DC-008, tag 274)."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def _value(axis: Axis, weight: int) -> int:
 
 
 def _directories(content: Buffer) -> tuple[int, ...]:
-    """Where the directory of each face begins."""
+    """The offset of each face's directory."""
     if content[:4] != b"ttcf":
         return (0,)
     (count,) = struct.unpack_from(">I", content, 8)

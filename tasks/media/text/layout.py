@@ -75,7 +75,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a text is set: its fonts, size and direction."""
+    """The style of a text: its fonts, size and direction."""
 
     fonts: Fonts
     weight: Weight
@@ -335,7 +335,7 @@ def _by_level(text: str, depths: Sequence[int]) -> Iterator[tuple[int, str]]:
 
 
 def _shaping(run: Run) -> dict[str, Any]:
-    """What Pillow is told of a run; nothing for plain text, which needs no Raqm."""
+    """Pillow's options for a run; none for plain text, which needs no Raqm."""
     if not has_raqm() or (not run.level and is_plain(run.text)):
         return {}
     return {"direction": "rtl" if run.level % 2 else "ltr"}

@@ -1,4 +1,4 @@
-"""Where a line may end: between words, and inside of texts that are written without spaces.
+"""The places at which a line may end: between words, and inside texts that are written without spaces.
 
 Chinese and Japanese break between any two characters but before closing marks and after opening ones (the rules of
 JLREQ, www.w3.org/TR/jlreq, read 2026-11-29); Korean breaks between words; Thai where a word ends, by BudouX. No line

@@ -36,7 +36,7 @@ class Cue:
     end: int
     """Shown in frames `[first, end)`."""
     colour: Colour | None = None
-    """That of the speaker's figure; None without one."""
+    """The colour of the speaker's figure; None without one."""
 
     @property
     def height(self) -> int:

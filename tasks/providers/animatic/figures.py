@@ -27,7 +27,7 @@ _HUES = (0.02, 0.08, 0.125, 0.24, 0.4, 0.47, 0.53, 0.58, 0.64, 0.74, 0.88, 0.94)
 
 
 class _Framing(NamedTuple):
-    """How a figure is placed, in heights of the frame."""
+    """The size and place of a figure, in heights of the frame."""
 
     head: float
     """Height of the head."""
@@ -52,18 +52,18 @@ _FRAMINGS = {
 _USUAL = _FRAMINGS["medium wide"]
 """Of a shot that has no size."""
 _SOFT = 0.035
-"""How far the place behind people is out of focus, in heads."""
+"""Blur of the place behind people, in heads."""
 _FLOOR = 0.83
 _MOST_IN_ROW = 5
 _MOST_ROWS = 4
 _LIFT = 0.95
-"""How much higher each row is than the one in front of it, in heads."""
+"""Height of each row above the one in front of it, in heads."""
 _BEHIND = 0.9
 """Size of a row of figures, in those of the row in front of it."""
 
 
 class Person(NamedTuple):
-    """Somebody who is drawn."""
+    """A person who is drawn."""
 
     number: int
     """Which of the colours is theirs."""
@@ -86,7 +86,7 @@ class Figure(NamedTuple):
     head: float
     """Height of the head, in pixels."""
     turn: float
-    """Where they look, from -1, left, to 1, right."""
+    """The direction in which they look, from -1, left, to 1, right."""
 
 
 def colour_of(number: int) -> Colour:

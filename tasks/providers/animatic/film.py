@@ -191,7 +191,7 @@ def _sound(page: Page, board: Board, workshop: Path) -> FilterableStream:
 
 
 def _speeches(cues: tuple[Cue, ...], board: Board) -> Iterator[Speech]:
-    """When each speaker speaks; consecutive subtitles of one speaker are one speech."""
+    """The times at which each speaker speaks; consecutive subtitles of one speaker are one speech."""
     for speaker, run in groupby(cues, key=lambda cue: cue.speaker_number):
         cues_of_one = list(run)
         times = (cues_of_one[0].first, cues_of_one[-1].end)

@@ -23,7 +23,7 @@ MAX_CLIP_BYTES = 2 << 30
 
 _CONNECT_SECONDS = 15
 _EXPIRED = (401, 403, 404, 410)
-"""How hosts of clips answer when a link has expired; polling the task again may give a fresh link."""
+"""Statuses by which hosts of clips answer when a link has expired; polling the task again may give a fresh link."""
 _NO_SUCH_RANGE = 416
 _TRIES = 4
 _PAUSE = 0.2

@@ -16,7 +16,7 @@ from storyreel.tasks.settings import MEDIA_URL, Settings
 from storyreel.tasks.storage.bucket import Bucket, BucketUnavailable, BucketUnusable
 
 _LINK_SECONDS = 24 * 3600
-"""How long a signed link is valid: services download references when a task begins, and a task may wait."""
+"""Seconds that a signed link is valid: services download references when a task begins, and a task may wait."""
 _TIMEOUT = httpx.Timeout(120, connect=15)
 
 

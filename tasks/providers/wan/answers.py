@@ -1,4 +1,4 @@
-"""What DashScope's answers say of a task and of itself, for its own adapter and for APIYI, which passes them on.
+"""DashScope's answers about tasks and errors, for its own adapter and for APIYI, which passes them on.
 
 Source: Model Studio's pages on asynchronous tasks and on error codes, read 2026-11-21.
 """
@@ -21,4 +21,4 @@ TASK_FORM = TaskForm(
 )
 
 INTERNAL_CODES = ("InternalError", "RequestTimeOut", "RewriteFailed", "ModelUnavailable", "ModelServingError")
-"""How the codes of faults inside the service begin. They do not tell whether an order was carried out."""
+"""Beginnings of the codes of faults inside the service. They do not tell whether an order was carried out."""

@@ -84,9 +84,9 @@ def _reference(reference: Attachment, urls: AttachmentUrls, capability: Capabili
 
 
 PICTURES = ("usage", "image_count")
-"""Where the number of billed pictures is in a response."""
+"""The path of the number of billed pictures in a response."""
 BILLED = ("usage", "duration")
-"""Where the billed seconds are in a response."""
+"""The path of the billed seconds in a response."""
 
 
 def billed_seconds(answer: Any) -> Fraction | None:

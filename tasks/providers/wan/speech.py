@@ -19,7 +19,7 @@ from storyreel.tasks.providers.request import Request
 
 PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 CHARACTERS = ("usage", "characters")
-"""Where the billed characters are in an answer."""
+"""The path of the billed characters in an answer."""
 
 _LANGUAGES: Mapping[str, str] = MappingProxyType(
     {

@@ -27,7 +27,7 @@ _NAMES = {
     ),
 }
 _PACKAGE = "espeakng_loader"
-"""What `storyreel[voice]` installs: the library and its data, as wheels for Linux, macOS and Windows."""
+"""The package of `storyreel[voice]`: the library and its data, as wheels for Linux, macOS and Windows."""
 _IN_PACKAGE = {"win32": "espeak-ng.dll", "darwin": "libespeak-ng.dylib"}
 
 REMEDY = "pip install 'storyreel[voice]'"
