@@ -245,7 +245,9 @@ class Storyboard(StoryboardModel):
 
     def has_references(self, shot: Shot) -> bool:
         """Whether there is a picture or video of anything that is seen in a shot, or a sheet."""
-        return bool(self.references_of(shot) or self.sheets_of(shot))
+        nouns: list[CastMember | Location] = [self.cast[who] for who in shot.cast]
+        nouns += [self.locations[shot.location]] if shot.location else []
+        return bool(shot.references) or any(noun.references or noun.sheet for noun in nouns)
 
     @cached_property
     def names(self) -> dict[str, str]:

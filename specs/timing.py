@@ -65,7 +65,8 @@ class FrameRate:
     def nearest_frames(self, seconds: Fraction | int) -> int:
         """Whole frames nearest to a time in seconds, a half counted up."""
         # With whole numbers: a plan does this dozens of times for each shot, and fractions are ten times slower.
-        times, over = seconds.numerator * self.exact.numerator, seconds.denominator * self.exact.denominator
+        (many, parts), (times, over) = seconds.as_integer_ratio(), self.exact.as_integer_ratio()
+        times, over = times * many, over * parts
         return (2 * times + over) // (2 * over)
 
     def frame_at(self, rate: FrameRate, frame: int) -> int:

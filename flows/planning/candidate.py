@@ -17,6 +17,9 @@ TakeState = Literal["new", "cached", "resuming", "unknown"]
 `unknown`: left alone, as it is not known whether the order was accepted.
 """
 
+NEVER_MADE = "never made before"
+"""The reason for a take to be new that most of them have."""
+
 
 class Candidate(Trusted):
     """One service that can make a take, with the request that it would get."""
@@ -31,7 +34,7 @@ class Candidate(Trusted):
     """Makes its `brief`, which few takes are asked for."""
     edit: EditPoints
     state: TakeState = "new"
-    reason: str = ""
+    reason: str = NEVER_MADE
     why_laid: str = ""
     """The reason why the service is not sent the recordings of the shot; empty if it is, or if there are none."""
     changes: tuple[str, ...] = ()

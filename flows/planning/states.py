@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
-from storyreel.flows.planning.candidate import Candidate, TakeState
+from storyreel.flows.planning.candidate import NEVER_MADE, Candidate, TakeState
 from storyreel.flows.planning.history import History, Orders
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.problems.phrases import abridged
@@ -35,7 +36,10 @@ def with_states(
         all_ = [_with_state(take, each, purchases.get(each.key), orders, history) for each in take.candidates]
         chosen = _preferred(all_)
         fallbacks = tuple(each for each in all_[chosen + 1 :] if each.state == "new")
-        found.append(take.model_copy(update={"chosen": all_[chosen], "fallbacks": fallbacks}))
+        if len(fallbacks) == len(take.fallbacks) and all(map(is_, (all_[chosen], *fallbacks), take.candidates)):
+            found.append(take)
+        else:
+            found.append(take.model_copy(update={"chosen": all_[chosen], "fallbacks": fallbacks}))
     return found
 
 
@@ -55,7 +59,9 @@ def _with_state(
         reason = "ordered before; the service has accepted it, and the run notes it in the ledger"
         return candidate.model_copy(update={"state": "resuming", "reason": reason})
     if purchase is None:
-        changed, reason = _why_new(take, candidate, orders)
+        changed, reason = _why_new(take, candidate, orders) if orders else ((), NEVER_MADE)
+        if (changed, reason) == (candidate.changes, candidate.reason):
+            return candidate
         return candidate.model_copy(update={"reason": reason, "changes": changed})
     state, reason = _state(candidate, purchase, history)
     return candidate.model_copy(update={"state": state, "reason": reason})
@@ -67,7 +73,7 @@ def _why_new(take: PlannedTake, candidate: Candidate, orders: Orders) -> tuple[t
         has_others = any(
             slate == take.shot and _is_free(other) == candidate.is_free for (slate, _, _), other in orders.items()
         )
-        return (), "one more take" if has_others and take.take > 1 else "never made before"
+        return (), "one more take" if has_others and take.take > 1 else NEVER_MADE
     brief = Brief.load(before.order.brief)
     changed = changes(brief, candidate.brief) if brief else ()
     if not changed:

@@ -146,10 +146,12 @@ def spoken_frames(film: Storyboard, lengths: Lengths) -> dict[str, int]:
 
     Narration that goes on through later shots is shared by those of them that last as speech does.
     """
+    growing = dict.fromkeys(shot.shot for shot in film.all_shots if shot.lasts_as_speech)
+    if not growing:
+        return {}
     rate = film.format.fps
-    frames = {shot.shot: frames_of(shot.duration, rate) for shot in film.all_shots if not shot.lasts_as_speech}
-    growing = [shot.shot for shot in film.all_shots if shot.lasts_as_speech]
-    for _ in _narration(film, lengths, frames) if growing else ():
+    frames = {shot.shot: frames_of(shot.duration, rate) for shot in film.all_shots if shot.shot not in growing}
+    for _ in _narration(film, lengths, frames):
         pass
     return {slate: frames[slate] for slate in growing}
 

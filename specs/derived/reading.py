@@ -34,6 +34,8 @@ def reading_warnings(film: Storyboard, cut: Cut) -> Iterator[str]:
             over = float(rate.seconds(placed.end - cut.frames))
             yield f"“{shown(placed.words.text, 30)}” ends {over:.4g} s after the film"
     for shot, event in zip(film.all_shots, cut.events, strict=True):
+        if not shot.is_card:
+            continue
         seconds = rate.seconds(event.frames)
         if shot.card:
             yield from _too_short(shot.shot, (shot.card.text, shot.card.line), seconds)

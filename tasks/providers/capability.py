@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from storyreel.specs.frozen import Frozen
@@ -124,8 +125,7 @@ class Capability(Frozen):
 
     def label_of(self, kind: str, number: int) -> str:
         """The name of an attachment in prompts, counted from 1 among those of its kind."""
-        name = f"{kind} {number}"
-        return self.label.replace("Image 1", name.capitalize()).replace("image 1", name)
+        return _label(self.label, kind, number)
 
     def shortest_sold(self, frames: int, rate: FrameRate, videos: Sequence[Fraction | None] = ()) -> Fraction | None:
         """The shortest sold length that covers `frames`, in seconds; 5 s cover 120 at 23.976. None if none does.
@@ -133,9 +133,7 @@ class Capability(Frozen):
         `videos` are the lengths of the reference videos, None where one is not known.
         """
         durations = self.sold_seconds(videos)
-        if durations is None:
-            return rate.seconds(frames)
-        return next((Fraction(sold) for sold in durations if rate.nearest_frames(sold) >= frames), None)
+        return rate.seconds(frames) if durations is None else _shortest(durations, frames, rate)
 
     def sold_seconds(self, videos: Sequence[Fraction | None] = ()) -> tuple[int, ...] | None:
         """Sold seconds in rising order, beside reference videos of these lengths; None for any length."""
@@ -144,6 +142,17 @@ class Capability(Frozen):
             return durations
         left = self.seconds_with_video - sum(math.ceil(seconds) for seconds in videos if seconds is not None)
         return tuple(sold for sold in durations if sold <= left)
+
+
+@cache
+def _label(first_image: str, kind: str, number: int) -> str:
+    name = f"{kind} {number}"
+    return first_image.replace("Image 1", name.capitalize()).replace("image 1", name)
+
+
+@lru_cache(256)
+def _shortest(durations: tuple[int, ...], frames: int, rate: FrameRate) -> Fraction | None:
+    return next((Fraction(sold) for sold in durations if rate.nearest_frames(sold) >= frames), None)
 
 
 _HAN = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,8 +11,7 @@ from storyreel.specs.derived.lines import spoken_span
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Mode, Shot, Storyboard, TakeEdit
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.providers.capability import Capability, Model
-from storyreel.tasks.providers.models import find_model
+from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Crop, Request
 from storyreel.tasks.request.attachments import NO_PICTURES, AttachmentBuilder, FileDigest, Pictures, Upstream
@@ -50,7 +49,7 @@ def build_requests(
     """
     edition = edition or editions(storyboard, shot)[0]
     files = files or LocalFileChecks()
-    capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot), files.models_of(provider))
+    capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot), files)
     who = name_of_service(provider, shot)
     attached = AttachmentBuilder(
         storyboard,
@@ -120,8 +119,7 @@ def build_edits(
     if shot.edit is None:
         return
     files = files or LocalFileChecks()
-    models = files.models_of(provider)
-    count, service = shot.own_edits or shot.takes, find_model(provider, shot.model, models)
+    count, service = shot.own_edits or shot.takes, files.find_model(provider, shot.model)
     if service and any(capability.draws_board for capability in service.modes.values()):
         # It is drawn as what its shot says, in the place of its number.
         last = shot.all_takes
@@ -129,7 +127,7 @@ def build_edits(
         takes = build_requests(storyboard, drawn, provider, event, anchor, None, digest, files, has_bucket, font)
         yield from list(takes)[last - count :]
         return
-    capability, who = _capability(shot, provider, Mode.EDIT, models), name_of_service(provider, shot)
+    capability, who = _capability(shot, provider, Mode.EDIT, files), name_of_service(provider, shot)
     builder = AttachmentBuilder(storyboard, shot, who, capability, digest, files, has_bucket, frozenset())
     clip = builder.edited(
         edited, f"take {shot.edited_take}" if shot.edits_itself else f"{shot.upstream}, which it edits"
@@ -206,17 +204,17 @@ def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
     return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
 
 
-def _capability(shot: Shot, provider: type[Provider], mode: Mode, known: Mapping[str, Model]) -> Capability:
-    """The abilities of the shot's model in a mode; `known` are the service's models. Raises Unsupported if the service
-    lacks the model, or the mode."""
-    model = find_model(provider, shot.model, known)
+def _capability(shot: Shot, provider: type[Provider], mode: Mode, files: LocalFileChecks) -> Capability:
+    """The abilities of the shot's model in a mode. Raises Unsupported if the service lacks the model, or the mode."""
+    model = files.find_model(provider, shot.model)
+    if model and (capability := model.modes.get(mode)):
+        return capability
+    known = files.models_of(provider)
     if model is None:
         hint = suggestion(str(shot.model), known, f"it has {listed(list(known), 'and')}")
         others = services_with(str(shot.model), mode)
         hint += f", or shoot it with {' or '.join(others)}" if others else ""
         raise Unsupported("model", f"{provider.name} has no model `{shot.model}`", hint)
-    if capability := model.modes.get(mode):
-        return capability
     if all(each.product != "clip" for each in model.modes):
         makes, key = ("pictures", "stills") if Mode.STILL in model.modes else ("speech", "speech")
         hint = f"write `{key}: {{model: {shot.model}}}` for {key}, and here one that makes clips, or none"

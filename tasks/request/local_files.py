@@ -15,7 +15,7 @@ from typing import NamedTuple
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.capability import MediaLimits, Model
-from storyreel.tasks.providers.models import models_of
+from storyreel.tasks.providers.models import find_model, models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import AttachmentKind, Use
 
@@ -54,12 +54,19 @@ class LocalFileChecks:
     def __init__(self) -> None:
         self._read: dict[tuple[Path, AttachmentKind], FileFacts | FileProblem] = {}
         self._models: dict[str, Mapping[str, Model]] = {}
+        self._found: dict[tuple[str, str | None], Model | None] = {}
 
     def models_of(self, service: type[Provider]) -> Mapping[str, Model]:
         """The models of a service, by the user's own file of models, if there is one, as it was at the first shot."""
         if service.name not in self._models:
             self._models[service.name] = models_of(service)
         return self._models[service.name]
+
+    def find_model(self, service: type[Provider], name: str | None) -> Model | None:
+        """The model of these that a shot names, as `find_model` finds it."""
+        if (which := (service.name, name)) not in self._found:
+            self._found[which] = find_model(service, name, self.models_of(service))
+        return self._found[which]
 
     def problem_with(self, file: Path, use: Use, limits: MediaLimits) -> FileProblem | None:
         """The reason why a service with these limits would refuse a file, or None."""

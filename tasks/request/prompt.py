@@ -56,7 +56,7 @@ def build_prompt(
         storyboard.look.prompt,
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
-    return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+    return fill_names(" ".join(filter(None, map(_sentence, sentences))), names)
 
 
 def build_picture_prompt(
@@ -78,7 +78,7 @@ def build_picture_prompt(
         ]
     avoid = storyboard.look.avoid if not capability.negative_prompt else ""
     sentences += [storyboard.look.prompt, f"Avoid: {avoid}" if avoid else ""]
-    return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+    return fill_names(" ".join(filter(None, map(_sentence, sentences))), names)
 
 
 def _sheet(storyboard: Storyboard, picture: PictureShot, labels: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -109,6 +109,8 @@ def build_instruction(
 
 def fill_names(text: str, names: Mapping[str, str]) -> str:
     """A text with each `{key}` replaced by its value in `names`. Unknown keys are left as they are."""
+    if "{" not in text:
+        return text
     return PLACEHOLDER.sub(lambda found: names.get(unicodedata.normalize("NFC", found[1]), found[0]), text)
 
 
@@ -178,4 +180,4 @@ def _listed(words: Sequence[str]) -> str:
 
 def _sentence(text: str) -> str:
     stripped = text.strip()
-    return stripped if stripped[-1] in '.!?…"' else f"{stripped}."
+    return stripped if not stripped or stripped[-1] in '.!?…"' else f"{stripped}."

@@ -24,11 +24,12 @@ class PlannedSound(Frozen):
     @classmethod
     def of(cls, film: Storyboard) -> PlannedSound:
         """The words of a storyboard."""
+        plain = Mix()
         places = (("", film.ambience), *((scene.scene, scene.ambience) for scene in film.scenes))
         return cls.model_construct(
             music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
             ambience=tuple((scene, Path(film.resolve(each.file)), each) for scene, each in places if each),
-            mixes=tuple((shot.shot, shot.mix) for shot in film.all_shots if shot.mix != Mix()),
+            mixes=tuple((shot.shot, shot.mix) for shot in film.all_shots if shot.mix != plain),
             level=film.sound,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
@@ -213,8 +213,8 @@ class TakeBuilder:
     def made_of(self, shot: Shot, identity_of: Callable[[str], str]) -> Pictures:
         """The pictures, by `identity_of` their slates, and the speech that a shot is made of."""
         made_of = pictures_of(self.film, shot, identity_of)
-        is_clip = not isinstance(shot, PictureShot)
-        return made_of._replace(speech=self.spoken.dialogue_of(self.film, shot)) if is_clip else made_of
+        speech = () if isinstance(shot, PictureShot) else self.spoken.dialogue_of(self.film, shot)
+        return made_of._replace(speech=speech) if speech else made_of
 
     @property
     def _drafted_by(self) -> str | None:
@@ -256,9 +256,9 @@ class TakeBuilder:
         It is one for all services: whichever made a take, the shots that continue it name it by its key at the first
         one, and would be bought again if that changed.
         """
-        choices = [edition] if edition else list(dict.fromkeys(self._editions_of(shot)))
-        if self.history.is_empty:
-            del choices[1:]
+        choices: Iterable[Edition] = (edition,) if edition else self._editions_of(shot)
+        # As nothing was bought before, that of now.
+        choices = tuple(choices)[:1] if self.history.is_empty else dict.fromkeys(choices)
         built = {takes[0].identity: takes for takes in (self._in_edition(shot, services, upstream, pictures, each)
                                                         for each in choices)}  # fmt: skip
         now, *others = built.values()

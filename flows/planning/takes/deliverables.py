@@ -77,6 +77,8 @@ class Shapes(NamedTuple):
         """The plan with its deliverables, and with these takes of those that are made: which of them are asked for, or
         are `free`."""
         film, history = self.of.film, self.of.history
+        if not film.deliverables:
+            return plan
         planned, added, warnings = [], list[PlannedTake](), list[str]()
         for one in planned_deliverables(film, plan.cut, self.asked):
             name = one.name

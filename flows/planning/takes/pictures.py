@@ -9,7 +9,7 @@ from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of, picture_slate
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.attachments import STILL, Pictures
+from storyreel.tasks.request.attachments import NO_PICTURES, STILL, Pictures
 
 STAND_IN = "animatic"
 """The service that draws what is neither selected nor made yet."""
@@ -28,8 +28,11 @@ def with_pictures(shots: Sequence[Shot], film: Storyboard) -> Iterator[Shot]:
 def pictures_of(film: Storyboard, shot: Shot, identity_of: Callable[[str], str]) -> Pictures:
     """The pictures that a shot, or a still, is made of, by `identity_of` their slates; empty for one that is not."""
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
-        return Pictures()
-    sheets = ((key, identity_of(picture_slate(key, "sheet"))) for key in film.sheets_of(shot))
+        return NO_PICTURES
+    shown = film.sheets_of(shot)
+    if not (shown or shot.still or shot.last_still):
+        return NO_PICTURES
+    sheets = ((key, identity_of(picture_slate(key, "sheet"))) for key in shown)
     return Pictures(
         still=identity_of(picture_slate(shot.shot, "still")) if shot.still else "",
         last_still=identity_of(picture_slate(shot.shot, "last still")) if shot.last_still else "",
