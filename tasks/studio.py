@@ -252,7 +252,9 @@ async def _renew_leases(ledger: Ledger) -> None:
     """Keep other processes from taking over the orders of this one."""
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
-        with suppress(LedgerError):  # Locked for a minute, or a server that restarts: the next may succeed.
+        # Locked for a minute, a server that restarts, no thread to be had: the next may succeed. Without leases another
+        # host would take over what is ordered here, or have a person buy it again.
+        with suppress(Exception):
             await in_own_thread(ledger.renew_leases)
 
 

@@ -145,7 +145,7 @@ def _settle_from_lists(
     settled: list[Settlement] = []
     for service, group in groupby(everything, key=lambda order: order.order.provider):
         orders = list(group)
-        unlisted = [order for order in orders if _is_unlisted(order)]
+        unlisted = [order for order in orders if is_unlisted(order)]
         why = f"{service} lists no order that it answers at once, so that only its bill tells"
         findings = _all_open(unlisted, why)
         if listed := [order for order in orders if order not in unlisted]:
@@ -155,7 +155,7 @@ def _settle_from_lists(
     return settled
 
 
-def _is_unlisted(order: Purchase) -> bool:
+def is_unlisted(order: Purchase) -> bool:
     """Whether an order made no task that a list could have."""
     try:
         mode = Mode(json.loads(order.order.request)["mode"])

@@ -10,7 +10,7 @@ import typer
 
 from storyreel.flows.accounting import reconcile as accounting
 from storyreel.flows.accounting.purchases import when
-from storyreel.flows.accounting.reconcile import Ask, Decision, Settlement
+from storyreel.flows.accounting.reconcile import Ask, Decision, Settlement, is_unlisted
 from storyreel.flows.commands.options import can_ask
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.output import legible
@@ -18,7 +18,8 @@ from storyreel.flows.terminal import Terminal
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Purchase, PurchaseFilter
 
-_CHOICES = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
+_ATTACH = "[a]ttach a task, "
+_CHOICES = "it was [n]ever made, [b]uy it again, [s]kip"
 
 
 def settle(
@@ -39,10 +40,11 @@ def settle(
 def _asker(console: Terminal) -> Ask:
     def ask(settlement: Settlement) -> Decision | None:
         _describe(console, settlement)
+        has_task = not is_unlisted(settlement.purchase)
         while True:
-            answer = typer.prompt(_CHOICES, default="s", err=True).strip().lower()
+            answer = typer.prompt(f"{_ATTACH if has_task else ''}{_CHOICES}", default="s", err=True).strip().lower()
             match answer[:1]:
-                case "a":
+                case "a" if has_task:
                     return Decision(attach=_ask_task(settlement))
                 case "n":
                     return Decision(never_made=True)
@@ -79,14 +81,17 @@ def require_settled(settlements: Sequence[Settlement]) -> None:
     still = [settlement for settlement in settlements if settlement.outcome == "open"]
     if not still:
         return
-    order = still[0].purchase.order
-    likely = shlex.quote(still[0].candidates[0].task) if len(still[0].candidates) == 1 else "ID"
+    purchase, candidates = still[0].purchase, still[0].candidates
+    provider, command = purchase.order.provider, f"storyreel reconcile --key {purchase.order.key[:12]}"
+    if is_unlisted(purchase):  # there is no task to attach
+        hint = f"look for it on the bill of {provider}; what the answer had cannot be fetched any more"
+        next = f"{command} --buy-again{'' if purchase.task else ', or --never-made if it was not charged'}"
+    else:
+        likely = shlex.quote(candidates[0].task) if len(candidates) == 1 else "ID"
+        hint = f"look at your account on the pages of {provider}"
+        next = f"{command} --attach {likely}, or --never-made, or --buy-again"
     number = "1 order is" if len(still) == 1 else f"{len(still)} orders are"
-    raise RunFailed(
-        f"{number} still unknown, and not ordered again",
-        hint=f"look at your account on the pages of {order.provider}",
-        next=f"storyreel reconcile --key {order.key[:12]} --attach {likely}, or --never-made, or --buy-again",
-    )
+    raise RunFailed(f"{number} still unknown, and not ordered again", hint=hint, next=next)
 
 
 def _describe(console: Terminal, settlement: Settlement) -> None:

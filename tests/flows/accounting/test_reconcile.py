@@ -600,6 +600,8 @@ def test_a_lost_order_of_speech_is_open_whatever_the_list_says(
     settled = reconcile()
     assert settled.returncode == 1 and not shop.has(lost.order.key)
     assert "lists no order that it answers at once" in settled.stdout + settled.stderr
+    told = f"next: storyreel reconcile --key {spoken.key[:12]} --buy-again, or --never-made if it was not charged"
+    assert told in settled.stderr and "on the bill of dashscope" in settled.stderr, "no task of it can be attached"
     assert shop.find(spoken.key).state is State.UNKNOWN
     assert reconcile("--key", spoken.key[:12], "--buy-again").returncode == 0
     assert shop.find(spoken.key).state is State.FAILED

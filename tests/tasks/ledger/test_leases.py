@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from storyreel.tasks.ledger.ledger import Ledger, State
+from storyreel.tasks import studio
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.ledger.purchase import LEASE
+from storyreel.tasks.threads import in_own_thread
+from tests.pauses import PATIENCE
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import an_order, row
 from tests.tasks.ledger.racing import killed_at_work, ordering_for_ever
@@ -39,6 +44,30 @@ def test_renewing_extends_the_leases_of_a_run(ledger: Ledger, open_ledger: Open)
     assert after.changed == before.changed, "nothing has become of it"
     assert row(ledger, "done").lease_until == over
     assert len(ledger.history("k")) == 1
+
+
+async def test_no_error_ends_the_renewing_of_leases(
+    ledger: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once they had run out, another host would call what is being ordered here unknown."""
+    far = open_ledger("far-away")
+    far.intend(an_order())
+    before = row(ledger).lease_until
+    errors = [LedgerError("locked"), OSError(28, "no space left on device"), RuntimeError("can't start new thread")]
+
+    async def failing(work: Callable[[], None]) -> None:
+        if errors:
+            raise errors.pop()
+        await in_own_thread(work)
+
+    monkeypatch.setattr(studio, "_RENEW_SECONDS", 0)
+    monkeypatch.setattr(studio, "in_own_thread", failing)
+    renewing = asyncio.create_task(studio._renew_leases(far))
+    async with asyncio.timeout(PATIENCE):
+        while row(ledger).lease_until == before:
+            assert not renewing.done()
+            await asyncio.sleep(0.01)
+    renewing.cancel()
 
 
 def test_renewing_extends_no_lease_of_another_run(ledger: Ledger, open_ledger: Open) -> None:
