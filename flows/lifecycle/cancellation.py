@@ -46,7 +46,7 @@ from storyreel.flows.lifecycle.automations import picked_up
 from storyreel.flows.lifecycle.deployed import is_deployed, mark_flow
 from storyreel.flows.lifecycle.outcome import kept_outcome
 from storyreel.flows.markdown import escape
-from storyreel.flows.servers.availability import PATIENCE, current_server, watch_server
+from storyreel.flows.servers.availability import PATIENCE, current_server, pause_after, watch_server
 from storyreel.flows.servers.choose import is_server_lost, uses_ephemeral_server
 from storyreel.flows.servers.prefect_internals import EndedRun, keep_state, outlast_console, outlast_deployment_slot
 from storyreel.tasks.studio import Studio
@@ -54,8 +54,6 @@ from storyreel.tasks.studio import Studio
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-_WATCH_SECONDS = 3.0
-"""Between two requests for the run's record."""
 _WATCH_ANSWER_SECONDS = 15.0
 """Time for the record. Prefect's client repeats a request for minutes, after which a cancel is seen late."""
 _DEPLOYED_SECONDS = 3600.0
@@ -188,13 +186,17 @@ class StopHandler:
             await asyncio.sleep(0)  # which is cancelled
 
     async def _watch(self) -> None:
+        clock, server, pause = asyncio.get_running_loop().time, current_server(), pause_after(0)
         async with get_client() as client:
             while True:
-                await asyncio.sleep(_WATCH_SECONDS)
+                await asyncio.sleep(pause)
+                begun, pause = clock(), pause_after(0)
                 with suppress(httpx.HTTPError, TimeoutError):
                     async with asyncio.timeout(_WATCH_ANSWER_SECONDS):
-                        reason = self._reason_in(await client.read_flow_run(self._run))
-                    if reason:
+                        record = await client.read_flow_run(self._run)
+                    pause = pause_after(clock() - begun)
+                    server.note_answer()
+                    if reason := self._reason_in(record):
                         self.stop(reason)
                         return
 

@@ -25,8 +25,10 @@ PATIENCE = 20.0
 """Seconds without an answer after which a run that a person waits for is not recorded any further."""
 SLOW_PATIENCE = 180.0
 """The same before anything is made, for a server that accepts connections and answers late."""
-_PAUSE_SECONDS = 3.0
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 3.0, 6.0
 """Between two questions."""
+_PAUSE_FACTOR = 20
+"""The pause after an answer, in times of its length: many films ask one server, which works for each answer."""
 _PAUSE_WITHOUT_ANSWER = 1.0
 _ANSWER_SECONDS = 10.0
 """Time for one answer. A server that many films share needs several seconds; one that is slow is given twice the time
@@ -39,6 +41,11 @@ _NOTICED = 6.0
 
 
 _Answer = Literal["ready", "slow", "gone"]
+
+
+def pause_after(seconds: float) -> float:
+    """Seconds until a server is asked again that has answered within so many."""
+    return min(max(_PAUSE_SECONDS, _PAUSE_FACTOR * seconds), _LONGEST_PAUSE_SECONDS)
 
 
 class Availability:
@@ -58,8 +65,11 @@ class Availability:
         """The time at which the patience with a slow server ended; None before that."""
         self._longest = 0.0
         self._limits: set[asyncio.Timeout] = set()
+        self._pause = _PAUSE_SECONDS
         self._is_asked = asyncio.Event()
         self._has_answered = asyncio.Event()
+        self._is_heard = False
+        """Whether another question was answered since the server was last asked whether it is there."""
 
     @property
     def remark(self) -> str:
@@ -83,6 +93,11 @@ class Availability:
         run has ended. What was waited for until now was recorded."""
         if self._limited is None:
             self._limited, self._longest = self._clock(), 0.0
+
+    def note_answer(self) -> None:
+        """Note that the server has answered another question of the run, so that it need not be asked meanwhile."""
+        self._note("ready")
+        self._is_heard = True
 
     @asynccontextmanager
     async def while_answering(self) -> AsyncIterator[None]:
@@ -115,12 +130,18 @@ class Availability:
         async with httpx.AsyncClient(verify=False) as client:
             seconds = _ANSWER_SECONDS
             while True:
-                self._is_asked.clear()
-                answer = await self._ask(client, seconds)
-                self._note(answer)
+                answer: _Answer = "ready"
+                if self._is_asked.is_set() or not self._is_heard:
+                    self._is_asked.clear()
+                    begun = self._clock()
+                    answer = await self._ask(client, seconds)
+                    self._note(answer)
+                    if answer == "ready":
+                        self._pause = pause_after(self._clock() - begun)
+                self._is_heard = False
                 seconds = min(2 * seconds, _LONGEST_ANSWER_SECONDS) if answer == "slow" else _ANSWER_SECONDS
                 # Whoever waits is asked for at once, but not again and again while nothing answers.
-                first, then = (_PAUSE_SECONDS, 0) if answer == "ready" else (_PAUSE_WITHOUT_ANSWER,) * 2
+                first, then = (self._pause, 0) if answer == "ready" else (_PAUSE_WITHOUT_ANSWER,) * 2
                 with self._discounting(first + then):
                     with suppress(TimeoutError):
                         async with asyncio.timeout(first):
@@ -163,7 +184,7 @@ class Availability:
         now = self._clock()
         self._is_slow = answer == "slow"
         if answer == "ready":
-            self._longest, self._answered = max(self._longest, now - self._answered - _PAUSE_SECONDS), now
+            self._longest, self._answered = max(self._longest, now - self._answered - self._pause), now
             self.is_lost = False
             self._has_answered.set()
             return

@@ -7,19 +7,19 @@ import os
 import signal
 import sys
 import tempfile
-import weakref
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import ffmpeg
 from ffmpeg.nodes import OutputStream
 
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
+from storyreel.tasks.media.cores import one_core
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.progress import Progress
 
@@ -46,12 +46,12 @@ async def run(
 ) -> str:
     """Run an ffmpeg-python output, or several by `ffmpeg.merge_outputs`, to its end; returns its last complaints.
 
-    At most one ffmpeg per core runs at a time, others wait. `progress` needs the length of the output, in `frames` of
-    picture or `seconds` of sound. On cancellation the child has ended before this returns. Raises MediaError with the
-    last lines that ffmpeg printed.
+    At most one ffmpeg per core of the machine runs at a time, others wait. `progress` needs the length of the output,
+    in `frames` of picture or `seconds` of sound. On cancellation the child has ended before this returns. Raises
+    MediaError with the last lines that ffmpeg printed.
     """
     binary = await asyncio.to_thread(find_ffmpeg)
-    async with _Cores.one():
+    async with one_core():
         with command_line(output, binary) as command:
             complaints = await _execute(command, frames, seconds, progress)
     if progress:
@@ -155,30 +155,9 @@ def _signal(process: Process, *, gently: bool) -> None:
         pass
 
 
-class _Cores:
-    """One ffmpeg per core, for each event loop. The semaphore exists while it is held or awaited."""
-
-    _by_loop: ClassVar[weakref.WeakValueDictionary[int, asyncio.Semaphore]] = weakref.WeakValueDictionary()
-
-    @classmethod
-    @asynccontextmanager
-    async def one(cls) -> AsyncIterator[None]:
-        """Wait for a free core and hold it while the context lasts."""
-        loop = id(asyncio.get_running_loop())
-        free = cls._by_loop.setdefault(loop, asyncio.Semaphore(cls._count()))
-        async with free:
-            yield
-
-    @staticmethod
-    def _count() -> int:
-        if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
-
-
 async def in_thread_on_core(work: Callable[[Progress], Result], progress: Progress | None = None) -> Result:
     """`in_thread`, counted among the ffmpegs of `run`: it waits for a free core."""
-    async with _Cores.one():
+    async with one_core():
         return await in_thread(work, progress)
 
 

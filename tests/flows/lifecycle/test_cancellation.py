@@ -88,7 +88,7 @@ async def test_a_run_that_goes_on_and_is_counted_as_lost_has_another_process_con
     is_asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by the automation of a server that was away for longer than a run may send no heartbeat."""
-    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 60 if is_asked else 0.1)
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 60 if is_asked else 0.1)
     studio = SimpleNamespace(keeps_orders=False)
 
     @flow
@@ -121,7 +121,7 @@ async def test_a_run_that_is_counted_as_lost_is_not_taken_from_the_process_that_
     since: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for the answer to an order before it ends, and the automation is quicker."""
-    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 0.1)
 
     @flow
     @stoppable
@@ -146,7 +146,7 @@ async def test_a_run_that_is_counted_as_lost_is_not_taken_from_the_process_that_
 
 @pytest.mark.usefixtures("prefect_server")
 async def test_a_cancelled_subflow_is_an_error_to_its_parent_which_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 0.1)
     runs: list[UUID] = []
 
     @flow

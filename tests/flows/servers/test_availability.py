@@ -13,7 +13,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.flows.servers import availability, prefect_settings
-from storyreel.flows.servers.availability import Availability, current_server, watch_server
+from storyreel.flows.servers.availability import Availability, current_server, pause_after, watch_server
 from storyreel.flows.servers.choose import report_to_server
 
 
@@ -24,9 +24,12 @@ class Site:
         self.status: int | None = 200
         self.delay = 0.0
         """Seconds for each answer."""
+        self.asked = 0
+        """Number of questions."""
 
     async def __call__(self, here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         while await here.readline():
+            self.asked += 1
             while (await here.readline()).strip():
                 pass
             if self.status is None:
@@ -39,6 +42,7 @@ class Site:
 @pytest.fixture(autouse=True)
 def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(availability, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(availability, "_LONGEST_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(availability, "_PAUSE_WITHOUT_ANSWER", 0.05)
     monkeypatch.setattr(availability, "_ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(availability, "_LAST_ANSWER_SECONDS", 0.1)
@@ -109,6 +113,25 @@ async def test_what_takes_long_is_waited_for_as_long_as_the_server_answers(site:
             await asyncio.sleep(1.5)
             has_ended = True
     assert has_ended and not server.is_lost and not server.remark
+
+
+async def test_a_server_that_answers_other_questions_is_not_asked_whether_it_is_there(site: Site) -> None:
+    async with watched(site, 30) as server:
+        assert await server.wait()
+        asked = site.asked
+        for _ in range(50):
+            server.note_answer()
+            await asyncio.sleep(0.01)
+        assert site.asked <= asked + 1
+        async with asyncio.timeout(20):
+            while site.asked < asked + 3:
+                await asyncio.sleep(0.01)
+
+
+def test_a_server_that_answers_slowly_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    pauses = [pause_after(seconds) for seconds in (0, 0.1, 0.2, 0.3, 1, 60)]
+    assert pauses == [3, 3, 4, 6, 6, 6]
 
 
 @pytest.mark.parametrize("status", [None, 502, 503])
