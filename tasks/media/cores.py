@@ -68,10 +68,10 @@ class _Cores:
         if sys.platform == "win32" or self._overdue:
             return None
         left = Event()
-        taking = Lane(1).close(partial(_take, _folder(), left))
+        taking = Lane(1).close(partial(_take, left))
         try:
             while not (await asyncio.wait([taking], timeout=_PATIENCE))[0]:
-                if await asyncio.to_thread(_stands_still, _folder()):
+                if await asyncio.to_thread(_stands_still):
                     self._overdue = taking
                     taking.add_done_callback(self._arrived)
                     return None
@@ -102,24 +102,25 @@ def _folder() -> Path:
     return Path(tempfile.gettempdir()) / f"storyreel-{os.getuid()}"
 
 
-def _files(folder: Path) -> list[Path]:
-    return [folder / f"core-{number}" for number in _numbers()]
+def _files() -> list[Path]:
+    return [_folder() / f"core-{number}" for number in _numbers()]
 
 
-def _stands_still(folder: Path) -> bool:
+def _stands_still() -> bool:
     """Whether no core was taken for as long as a film waits for one."""
     with suppress(OSError):
-        return all(time.time() - file.stat().st_mtime > _PATIENCE for file in _files(folder))
+        return all(time.time() - file.stat().st_mtime > _PATIENCE for file in _files())
     return True
 
 
-def _take(folder: Path, left: Event) -> IO[bytes] | None:
+def _take(left: Event) -> IO[bytes] | None:
     """Wait for a core that no other process of this user holds; its locked file, or None if `left` is set first."""
     with suppress(OSError), ExitStack() as opened:
+        folder = _folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.lstat().st_uid != os.getuid():
             return None
-        files = [opened.enter_context(file.open("ab")) for file in _files(folder)]
+        files = [opened.enter_context(file.open("ab")) for file in _files()]
         # Only the first in the queue looks for a core; the others are asleep.
         fcntl.flock(opened.enter_context((folder / "queue").open("ab")), fcntl.LOCK_EX)
         while not left.is_set():
