@@ -45,7 +45,7 @@ _HIDDEN = re.compile(
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 """The flag of a region: England, Scotland, Wales."""
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 
 
 def storable(text: str) -> str:
@@ -112,7 +112,7 @@ def _belongs(text: str, at: int) -> bool:
     if sign == "\u200b":
         return _is_in(before, _LETTERS_WITHOUT_SPACES)
     if sign in "\u061c\u200e\u200f":
-        return bool(_RIGHT_TO_LEFT.search(text))
+        return bool(re.search(_RIGHT_TO_LEFT, text))
     if "\u180b" <= sign <= "\u180f":
         return _is_in(before, _MONGOLIAN)
     if "\ufe00" <= sign <= "\ufe0f":

@@ -18,7 +18,7 @@ _SYMBOLS = {"": "USD", "$": "USD", "€": "EUR", "£": "GBP"}
 _YUAN_OR_YEN = frozenset("¥￥元円")
 _CODE = re.compile(r"[A-Z]{3}")
 _NAME = r"[^\s\d.,+\-−]*"
-_WRITTEN = re.compile(rf"({_NAME})\s*([0-9]{{1,12}}(?:\.[0-9]+)?)\s*({_NAME})")
+_WRITTEN = rf"({_NAME})\s*([0-9]{{1,12}}(?:\.[0-9]+)?)\s*({_NAME})"
 PATTERN = r"^\s*([A-Z]{3}|[$€£])?\s*[0-9]{1,12}(\.[0-9]{1,6})?\s*([A-Z]{3}|[$€£])?\s*$"
 """Amounts as `parse_money` takes them, for JSON Schema; only two different currencies are not seen."""
 MEANING = "an amount of money such as 20 USD, 150 CNY or $20"
@@ -64,7 +64,7 @@ def parse_money(text: str) -> Money:
 
     Exact, never negative, at most six decimals. Raises ValueError with `what is wrong; what to write instead`.
     """
-    found = _WRITTEN.fullmatch(text.strip())
+    found = re.fullmatch(_WRITTEN, text.strip())
     if found is None:
         raise ValueError(_why_no_amount(text))
     before, amount, after = found.groups()

@@ -16,8 +16,9 @@ _VARIABLE = re.compile(r"(?:KEY|SECRET|TOKEN|PASSWORD|PASSWD|AUTH_STRING|CREDENT
 _SHORTEST = 8
 """Characters of a variable's value from which on it is looked for: `true` and `1` stand everywhere."""
 
+# Most texts have neither an address nor a parameter, so that those two are compiled by the first that has one.
 # Repetitions are bounded, so that no text takes longer than its length.
-_USER = re.compile(
+_USER = (
     # `user:password@` is the example that messages give. A password may hold a slash and, wrongly written, an @.
     r"(?<=://)(?!user:password@)(?:[^\s:/@\"'<>]{0,200}:(?!\d+[/?#])[^\s@\"]{0,400}|[^\s/?#@\"'<>]{1,400})@"
     r"(?:[^\s/?#@\"]{0,200}@){0,5}"
@@ -29,7 +30,7 @@ _WORDS = (
 _IN_QUERIES = (
     rf"(?:{_WORDS}|key|pass|auth|sig|sign|hmac|policy|key-pair-id|x-(?:amz|goog|oss|cos|ms|bce|tos)-[\w-]{{1,40}})"
 )
-_PARAMETER = re.compile(rf"((?:[?&;#]{_IN_QUERIES}|(?<![\w-]){_WORDS})=)(?!…)[^\s&;#\"'<>]+", re.IGNORECASE)
+_PARAMETER = rf"(?i)((?:[?&;#]{_IN_QUERIES}|(?<![\w-]){_WORDS})=)(?!…)[^\s&;#\"'<>]+"
 _HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{8,}")
 
 
@@ -43,8 +44,8 @@ def hidden(text: str, secrets: Iterable[str] = (), environment: Mapping[str, str
     for secret in (*secrets, *of_variables):
         for form in _forms(secret):
             text = text.replace(form, MARK)
-    text = _USER.sub(f"{MARK}@", text) if "://" in text else text
-    text = _PARAMETER.sub(rf"\1{MARK}", text) if "=" in text else text
+    text = re.sub(_USER, f"{MARK}@", text) if "://" in text else text
+    text = re.sub(_PARAMETER, rf"\1{MARK}", text) if "=" in text else text
     return _HEADER.sub(rf"\1\2{MARK}", text)
 
 

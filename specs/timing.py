@@ -24,12 +24,12 @@ _RATES = {
 }
 
 _NUMBER = r"[0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
-_TIMECODE = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]:[0-5][0-9]")
-_DURATION = re.compile(rf"({_NUMBER}|{_TIMECODE.pattern})")
+_TIMECODE = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]:[0-5][0-9]"
+_DURATION = re.compile(rf"({_NUMBER}|{_TIMECODE})")
 
 
 INTERVAL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_INTERVAL_PART = re.compile(r"([0-9]{1,6})\s*([smhdw])\s*")
+_INTERVAL_PART = r"([0-9]{1,6})\s*([smhdw])\s*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _read_duration(text: str) -> tuple[Fraction, int]:
 
 def _why_no_duration(text: str) -> str:
     known = "write 4s, 1.5s, 800ms, 96f or 00:00:04:00"
-    if _TIMECODE.fullmatch(text.replace(";", ":")):
+    if re.fullmatch(_TIMECODE, text.replace(";", ":")):
         return "this is drop-frame timecode; write it with colons, counted without drops"
     if re.fullmatch(r"[0-9]+\.[0-9]+f", text):
         return "frames are whole"
@@ -185,8 +185,8 @@ def _why_no_duration(text: str) -> str:
 def parse_interval(text: str) -> timedelta:
     """A span of the clock, `90m`, `12h` or `1h 30m`: each unit at most once, more than zero. Raises ValueError."""
     written = text.strip().lower()
-    parts = _INTERVAL_PART.findall(written)
+    parts = re.findall(_INTERVAL_PART, written)
     length = timedelta(**{INTERVAL_UNITS[unit]: int(number) for number, unit in parts})
-    if _INTERVAL_PART.sub("", written) or len({unit for _, unit in parts}) < len(parts) or not length:
+    if re.sub(_INTERVAL_PART, "", written) or len({unit for _, unit in parts}) < len(parts) or not length:
         raise ValueError(f"{shown(text)!r} is not a length of time")
     return length

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.frozen import Trusted
 from storyreel.tasks.settings import CLIPS_URL, Settings
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import ClipStore
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from storyreel.tasks.ledger.reading.queries import Queries
 
 
-class Home(Frozen):
+class Home(Trusted):
     """The places of a user's stores."""
 
     root: Path

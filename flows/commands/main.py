@@ -137,9 +137,20 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
-    command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
-    if command is None or command.only_looks:
+    """Run the command line and end the process with its code."""
+    code = run()
+    if _only_looks():
+        # All is written and closed. Python would free each object that was made, which takes as long as a tenth of a
+        # plan, and then the system frees the memory.
+        os._exit(code)
+    # Python looks for garbage once more before it ends, among all that was ever imported.
+    gc.freeze()
+    sys.exit(code)
+
+
+def run() -> int:
+    """Run the command line, write all that is printed, and return the exit code."""
+    if _only_looks():
         # What it imports and makes lives until it ends: to look for garbage in it took a tenth of a plan.
         gc.disable()
         # pydantic reads the metadata of every installed package to find them.
@@ -155,6 +166,10 @@ def main() -> None:
     code = exit_code(app, sys.stderr or StringIO())  # None where it was closed
     if not is_all_written():
         code = code or FAILED
-    # Python looks for garbage once more before it ends, among all that was ever imported: a quarter of a small command.
-    gc.freeze()
-    sys.exit(code)
+    return code
+
+
+def _only_looks() -> bool:
+    """Whether the command of this process does, or it asks for help alone."""
+    command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    return command is None or command.only_looks

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Verdict
@@ -19,7 +19,7 @@ Orders = Mapping[tuple[str, int, str], Purchase]
 """The latest order by slate, number of the take and service."""
 
 
-class History(Frozen):
+class History(Trusted):
     """The ledger and the clip store; each part is looked up when it is needed."""
 
     purchases: Callable[[Iterable[str]], Mapping[str, Purchase]]

@@ -23,8 +23,8 @@ _QUOTES_OF_YAML = str.maketrans(dict.fromkeys(_DOUBLE_QUOTES, '"') | dict.fromke
 _INDENT, _SPACE, _HYPHEN = "indent with spaces", "write a space", "begin each item of a list with `- `"
 
 _AROUND = f"[{_SPACES}{_NOTHING}{_DOUBLE_QUOTES}{_SINGLE_QUOTES}]+"
-_ODD = re.compile(f"[{_SPACES}{_NOTHING}{_DOUBLE_QUOTES}{_SINGLE_QUOTES}{_COLONS}\u2010-\u2015\u2212\uff01-\uff5e]")
-_ODD_ENDS = re.compile(f"^{_AROUND}|{_AROUND}$")
+_ODD = f"[{_SPACES}{_NOTHING}{_DOUBLE_QUOTES}{_SINGLE_QUOTES}{_COLONS}\u2010-\u2015\u2212\uff01-\uff5e]"
+_ODD_ENDS = f"^{_AROUND}|{_AROUND}$"
 
 
 class LookAlike(NamedTuple):
@@ -77,7 +77,7 @@ def name(sign: str) -> str:
 
 def odd_character(text: str) -> str:
     """The first look-alike in a short text, for a message; empty if there is none."""
-    found = _ODD.search(text)
+    found = re.search(_ODD, text)
     return name(found[0]) if found else ""
 
 
@@ -88,8 +88,8 @@ def foreign_letter(key: str) -> str:
 
 def bare(key: str) -> tuple[str, str]:
     """A key without look-alikes of spaces and quotes around it, and the first of those; empty if there is none."""
-    found = _ODD_ENDS.search(key)
-    return (_ODD_ENDS.sub("", key), found[0][0]) if found else (key, "")
+    found = re.search(_ODD_ENDS, key)
+    return (re.sub(_ODD_ENDS, "", key), found[0][0]) if found else (key, "")
 
 
 def is_space(sign: str) -> bool:

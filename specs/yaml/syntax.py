@@ -18,7 +18,7 @@ DEEPEST = 50
 TOO_DEEP = (f"this is nested more than {DEEPEST} deep", "eight levels are enough for any file")
 """Message and hint for a file with more."""
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_BREAK = "\r\n|[\n\r\x85\u2028\u2029]"
 """A line break of YAML. str.splitlines also breaks lines at other characters."""
 _LINES_BEFORE = 4
 """Lines in which a look-alike is searched for; those are mended, and the text up to there is read again."""
@@ -26,9 +26,9 @@ _MOST_TO_TRY = 1_000_000
 """Characters."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_VALUE = re.compile(r"(?:[:,\-]\s+|[\[{]\s*|^\s*)(?=[{@`%\[\"'])")
+_VALUE = r"(?:[:,\-]\s+|[\[{]\s*|^\s*)(?=[{@`%\[\"'])"
 
-_GOES_ON = re.compile(r"\{[^{}]*\}\s*[^\s,}\]#]|\[[^\[\]]*\]\s*[^\s,}\]#]")
+_GOES_ON = r"\{[^{}]*\}\s*[^\s,}\]#]|\[[^\[\]]*\]\s*[^\s,}\]#]"
 """A closed bracket with more text after it."""
 
 _REQUOTE = {
@@ -78,7 +78,7 @@ def unprintable(text: str, file: str) -> Problem | None:
     found = _UNPRINTABLE.search(text)
     if not found:
         return None
-    before = _BREAK.split(text[: found.start()])
+    before = re.split(_BREAK, text[: found.start()])
     line, column = len(before), len(before[-1]) + 1
     return Problem(Position(file, line, column), f"the file contains the character U+{ord(found[0]):04X}", "remove it")
 
@@ -126,7 +126,7 @@ def _look_alike(text: str, mark: yaml.Mark, file: str) -> Problem | None:
 
     One that changes nothing is part of a text, and not what is wrong.
     """
-    lines = _BREAK.split(text)[: mark.line + 2]
+    lines = re.split(_BREAK, text)[: mark.line + 2]
     written = [number for number in range(min(mark.line + 1, len(lines))) if lines[number].strip(" ")]
     found = {number: one for number in written[-_LINES_BEFORE:] for one in look_alikes(lines[number])}
     each = [(number, one) for number in reversed(found) for one in look_alikes(lines[number])]
@@ -159,20 +159,20 @@ def _goes_on(lines: list[str], mended: Mapping[int, str], mark: yaml.Mark) -> bo
 
 def _line(text: str, number: int) -> str:
     """A line of a text by its number from 0; empty after the last."""
-    lines = _BREAK.split(text)
+    lines = re.split(_BREAK, text)
     return lines[number] if number < len(lines) else ""
 
 
 def _value_before(line: str, column: int) -> int | None:
     """The column of the value that the parser stopped in: at `column`, else the first one before it."""
-    starts = [found.end() for found in _VALUE.finditer(line) if found.end() <= column]
+    starts = [found.end() for found in re.finditer(_VALUE, line) if found.end() <= column]
     return column if column in starts else next(iter(starts), None)
 
 
 def _unquoted(value: str, complaint: str) -> tuple[str, str] | None:
     """Message and hint for a text that needs quotes; None if the value is something else."""
     sign = value[0]
-    if sign in "{[" and not _GOES_ON.match(value):
+    if sign in "{[" and not re.match(_GOES_ON, value):
         return None
     if sign in "\"'":
         goes_on = value.count(sign) > 1 and "did not find expected" in complaint

@@ -86,7 +86,7 @@ class OwnFile(Frozen):
             after = parse_prices(text, file, prices.shipped.regions)
         except PricesError:
             after = Tariff()
-        if after != own.model_copy(update={"rates": tuple(expected)}):
+        if after != own._replace(rates=tuple(expected)):
             lines = "; ".join(f"{move.after.models[0]}: {move.after}" for move in moves)
             what = "the file is written in a way that cannot be edited without changing more than its prices"
             raise PricesError.in_file(self.path, what, f"write them by hand: {lines}")

@@ -10,6 +10,7 @@ from fractions import Fraction
 from importlib import resources
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import PrivateAttr
@@ -26,7 +27,7 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, SettingsError
 
 
-class Quote(Frozen):
+class Quote(NamedTuple):
     """The expected price of a take."""
 
     money: Money | None
@@ -35,7 +36,7 @@ class Quote(Frozen):
     """Doubts about the amount, other things that it includes, or why it is unknown. May be empty."""
 
 
-class Site(Frozen):
+class Site(NamedTuple):
     """The host of a service that has regions."""
 
     host: str

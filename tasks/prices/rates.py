@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money
 
 CHARACTERS = 10_000
@@ -14,7 +14,7 @@ CHARACTERS = 10_000
 Product = Literal["clip", "picture", "speech"]
 
 
-class Rate(Frozen):
+class Rate(Trusted):
     """The price of a service's clips, pictures or speech, all or those of some models, region, resolution and
     length."""
 
@@ -93,7 +93,7 @@ class Rate(Frozen):
         return ("free" if not self.price.amount else what) + where + (f" ({origin})" if origin else "")
 
 
-class Region(Frozen):
+class Region(NamedTuple):
     """A region in which a service has rates of its own."""
 
     service: str
@@ -106,7 +106,7 @@ class Region(Frozen):
         return max((len(known) for known in self.hosts if host == known or host.endswith(f".{known}")), default=0)
 
 
-class Tariff(Frozen):
+class Tariff(NamedTuple):
     """The content of a price file."""
 
     rates: tuple[Rate, ...] = ()

@@ -36,7 +36,7 @@ class Crop(Frozen):
         return f"cut to {self.width}:{self.height} around {self.x:g}, {self.y:g}"
 
 
-class Attachment(Frozen):
+class Attachment(Trusted):
     """A picture, video, voice or sound that is sent with a request."""
 
     kind: AttachmentKind

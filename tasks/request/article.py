@@ -42,7 +42,7 @@ _PLACES = """
     warehouse waterfall windmill workshop yard
 """
 _NOUNS = frozenset(f"{_PEOPLE} {_ANIMALS} {_PLACES}".split())
-_COMPOUND = re.compile("(man|woman|boy|girl|keeper|father|mother|maker|room|house|yard)$")
+_COMPOUND = "(man|woman|boy|girl|keeper|father|mother|maker|room|house|yard)$"
 """Ends of nouns that are written as one word: fisherman, schoolgirl, boatyard."""
 _DETERMINERS = """
     a an the this that these those my your his her its our their one two three four five six seven eight nine ten some
@@ -69,7 +69,7 @@ def with_article(description: str) -> str:
     if any(word in ("and", "or") or word.endswith(("'s", "’s")) for word in words):
         return description
     noun = words[-1]
-    if noun not in _NOUNS and not _COMPOUND.search(noun):
+    if noun not in _NOUNS and not re.search(_COMPOUND, noun):
         return description
     return f"{'an' if _AN.match(words[0]) else 'a'} {description}"
 

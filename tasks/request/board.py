@@ -159,7 +159,7 @@ def cast_colours(cast: tuple[str, ...]) -> Mapping[str, int]:
     return taken
 
 
-_HAIR = re.compile(
+_HAIR = (
     r"\b(?:(?P<long>braids?|plaits?|ponytail|bun|bob|curls|long[\w\s]{0,20} hair)"
     r"|(?P<short>bald|shaved|crew cut|short[\w\s]{0,20} hair|beard|moustache)"
     r"|(?P<she>wom[ae]n|girls?|lady|mother|grandmother|sister|daughter|\w{3,}woman|she|her)"
@@ -170,7 +170,7 @@ _HAIR = re.compile(
 
 def _has_long_hair(description: str, key: str) -> bool:
     """Whether a figure has long hair, by its description in English; if that does not tell, by its key."""
-    told = {found.lastgroup for found in _HAIR.finditer(description.casefold())}
+    told = {found.lastgroup for found in re.finditer(_HAIR, description.casefold())}
     for kind in ("long", "short", "she", "he"):
         if kind in told:
             return kind in ("long", "she")

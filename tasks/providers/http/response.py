@@ -33,11 +33,11 @@ _MAX_DIGITS = 18
 """Digits of a whole number that stays one; of more it becomes a text, as only ids have so many."""
 _MAX_AMOUNT = 1_000_000
 """A price of a clip or a length in seconds beyond it is a mistake of the service."""
-_PAGE = re.compile(r"<(?:!doctype|html|head|body|title|center|div|h[1-6]|p|br)\b", re.IGNORECASE)
-_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
+_PAGE = r"(?i)<(?:!doctype|html|head|body|title|center|div|h[1-6]|p|br)\b"
+_TITLE = r"(?is)<(title|h1)\b[^>]*>(.*?)</\1"
 _MAX_BEGINNING = 2000
 """Characters that are looked at where a page may stand for a message: enough for its title."""
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = r"<[^<>]*>"
 _MESSAGES = (("message",), ("error", "message"), ("problem", "message"), ("error",), ("detail",))
 _DETAILS = (("details",), ("invalid_params",), ("problem", "invalid_params"), ("detail",))
 
@@ -122,7 +122,7 @@ def _kept(value: Any) -> Any:
 
 def is_page(text: str) -> bool:
     """Whether a text is HTML: what a gateway or a firewall writes, and no service in the place of its own words."""
-    return bool(_PAGE.search(text, 0, _MAX_BEGINNING))
+    return bool(re.search(_PAGE, text[:_MAX_BEGINNING]))
 
 
 def titled(page: str) -> str:
@@ -130,8 +130,8 @@ def titled(page: str) -> str:
     # Imported late: its 2,000 names of letters are needed for nothing else.
     import html
 
-    found = _TITLE.search(page, 0, _MAX_BEGINNING)
-    title = " ".join(html.unescape(_TAG.sub(" ", found[2])).split()) if found else ""
+    found = re.search(_TITLE, page[:_MAX_BEGINNING])
+    title = " ".join(html.unescape(re.sub(_TAG, " ", found[2])).split()) if found else ""
     return f"a web page, “{title}”" if title else "a web page"
 
 

@@ -29,26 +29,22 @@ ledger.close()
 """
 LOADED = """
 import json, sys
-from storyreel.flows.commands.main import main
+from storyreel.flows.commands.main import run
 sys.argv = ["storyreel", *sys.argv[1:]]
-try:
-    main()
-except SystemExit as done:
-    assert not done.code, done.code
+code = run()
+assert not code, code
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 COUNTED = """
 import gc, importlib.metadata, json, sys
-from storyreel.flows.commands.main import main
+from storyreel.flows.commands.main import run
 scans, scan = [], importlib.metadata.entry_points
 importlib.metadata.entry_points = lambda **group: scans.append(group) or scan(**group)
 collected = []
 gc.callbacks.append(lambda phase, about: collected.append(phase))
 sys.argv = ["storyreel", *sys.argv[1:]]
-try:
-    main()
-except SystemExit as done:
-    assert not done.code, done.code
+code = run()
+assert not code, code
 print(json.dumps([len(collected), scans]), file=sys.stderr)
 """
 HEAVY = {"prefect", "sqlalchemy", "httpx", "av", "PIL", "regex", "psutil", "asyncio", "ffmpeg", "fsspec"}
