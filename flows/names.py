@@ -102,7 +102,7 @@ def tagged_film(tags: Iterable[str]) -> str:
 
 
 def film_tags(title: str, version: str, services: Iterable[str] = (), *, is_draft: bool = False) -> list[str]:
-    """Tags of a flow run or deployment: the film, the version of its storyboard, its services, and if it is a draft."""
+    """Tags of a flow run or deployment: the film, the version of its storyboard, its services, and that of a draft."""
     named = (f"{_SERVICE}{name}" for name in sorted(set(services)))
     return [TAG, film_tag(title), f"{_VERSION}{version[:12]}", *named, *((DRAFT_TAG,) if is_draft else ())]
 

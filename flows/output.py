@@ -30,7 +30,7 @@ def print_line(text: str, stream: IO[str] | None = None) -> None:
 
 
 class _OutlastingStream:
-    """A text stream that loses what cannot be written to it: its reader has gone, its terminal, or the space on a disk.
+    """A text stream that drops what it cannot write, because its reader or terminal has gone or a disk is full.
 
     After that of a reader or of a terminal, nothing is written to its file descriptor any more.
     """
@@ -60,7 +60,7 @@ class _OutlastingStream:
 
 
 def _discard(stream: IO[str]) -> None:
-    """Write what is buffered, and all that follows, to nowhere: at the end it would fail again, and change the exit
+    """Drop what is buffered, and all that follows: at the end it would fail again, and change the exit
     code."""
     with suppress(OSError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())

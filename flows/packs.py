@@ -64,7 +64,7 @@ class Pack(Frozen):
     """A storyboard in a bucket, with all local files that it names."""
 
     address: str
-    """It takes the place of the storyboard's path in a run's parameters."""
+    """Its address, which a run has as its parameter in place of the storyboard's path."""
     version: str
     title: str
     files: int
@@ -149,7 +149,7 @@ def fetch_storyboard(storyboard: str, home: Home, set_vars: Mapping[str, str] = 
 
 
 def _leads_away(address: str) -> bool:
-    """Whether an address of a storyboard is not written as what it leads to."""
+    """Whether an address of a storyboard leads to another place than is written, as with `..`."""
     scheme, _, rest = address.partition("?")[0].partition("://")
     # A host of digits may hold `::`, and a web address is never given to fsspec.
     path = rest.partition("/")[2] if scheme.lower() in _WEB else rest.lstrip("/")
@@ -263,7 +263,7 @@ def _fetch_pack(address: str, version: str, store: Bucket | WebFolder, packs: Pa
 
         try:
             _in_threads(one, index.placed(folder).items())
-        except (OSError, ValueError) as error:  # such as a name that this file system does not allow
+        except (OSError, ValueError) as error:  # For example, a name that this file system does not allow.
             raise _damaged(address, f"a file cannot be written: {reason(error)}") from error
 
     return _place(address, index, into, fetch)

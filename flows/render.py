@@ -145,7 +145,7 @@ async def render_storyboard(
         draft=draft,
         deliverables=tuple(deliverables or ()),
     )
-    # Whoever fills in a form must not choose among the files of this host.
+    # A person who fills in a form must not choose among the files of this host.
     own = await own_parameters()
     confined = own is not None and own.get("storyboard") != storyboard
     own_vars = None if own is None else own.get("vars") or {}

@@ -20,7 +20,7 @@ _LEAST_TEXT = 14
 
 
 class Terminal(Console):
-    """A console that shows every text as it is, whoever wrote it: brackets are brackets.
+    """A console that shows every text as it is, also text from outside: brackets are brackets.
 
     Only a `rich.text.Text` has a style; make one of foreign text with `styled`.
     """
@@ -29,7 +29,7 @@ class Terminal(Console):
         super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, highlight=False, emoji=False, **options)
 
     def outlast(self) -> None:
-        """From now on lose what cannot be written, and go on: the terminal may be closed while a film is made."""
+        """From now on drop what cannot be written: the terminal may be closed while a film is made."""
         self.file = outlasting(self.file)
 
     def render_str(self, text: str, **options: Any) -> Text:

@@ -66,7 +66,7 @@ def _do(work: Callable[[], Result], result: asyncio.Future[Result]) -> None:
         settle = partial(result.set_result, work())
     except BaseException as error:
         settle = partial(result.set_exception, error)
-    with suppress(RuntimeError):  # The loop is closed, and nobody waits.
+    with suppress(RuntimeError):  # The loop is closed, and nothing waits.
         result.get_loop().call_soon_threadsafe(_settle, result, settle)
 
 
@@ -86,7 +86,7 @@ async def ended(work: asyncio.Future[Result], seconds: float | None = None) -> b
         with suppress(asyncio.CancelledError):
             await asyncio.wait([work], timeout=left)
     if not work.cancelled():
-        work.exception()  # or asyncio would warn of an error that nobody has looked at
+        work.exception()  # Read it, or asyncio would warn of an exception that was never retrieved.
     return True
 
 

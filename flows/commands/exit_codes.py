@@ -46,7 +46,7 @@ def exit_code(command: Callable[[], Any], messages: IO[str]) -> int:
         _print(messages, "stopped; what was finished is kept, and the same command continues from there")
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
+        sys.stdout = None  # Nothing reads the output any more, and flushing it at exit would fail again.
         return FAILED
     except Exception as error:
         return _print_unforeseen(error, messages)

@@ -51,7 +51,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer 
             server = prepared or stack.enter_context(run_server())
             if server:
                 server.begin()
-            # While it starts: what ffmpeg can do, and more than a second of imports.
+            # While the server starts: asking ffmpeg for its abilities, and more than a second of imports.
             examining = Thread(target=_examine_ffmpeg, daemon=True)
             examining.start()
             import fastapi.encoders  # noqa: F401  # Prefect imports it at the begin of a run
@@ -68,7 +68,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer 
             from storyreel.tasks.storage.bucket import BucketError
             from storyreel.tasks.storage.disk import DiskError
 
-            # Modules stay until the end; without this the garbage collector would go through all of them again.
+            # Modules stay until the end; without this each collection would go through all of them.
             gc.freeze()
             # Prefect's client writes to the terminal when it cannot send a log line, unless this says otherwise.
             logging.raiseExceptions = False
@@ -109,11 +109,11 @@ def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer 
 
 
 def _examine_ffmpeg() -> None:
-    """Find the ffmpeg of the run, which is remembered, by asking programs what they can do."""
+    """Find the ffmpeg of the run by asking programs for their abilities; the result is kept for the run."""
     from storyreel.tasks.media.binary import find_ffmpeg
     from storyreel.tasks.media.errors import MediaError
 
-    with suppress(MediaError, SettingsError):  # the run raises it
+    with suppress(MediaError, SettingsError):  # The run finds it again, and raises it.
         find_ffmpeg()
 
 

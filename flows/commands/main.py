@@ -1,6 +1,6 @@
-"""The command line `storyreel`: which commands there are, and what runs one of them.
+"""The command line `storyreel`: the list of its commands, and the function that runs one.
 
-Nothing is imported here but the standard library: what is imported is what each command waits for.
+Nothing is imported here but the standard library: every command waits for the imports of this module.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def main() -> None:
         # All is written and closed. Python would free each object that was made, which takes as long as a tenth of a
         # plan, and then the system frees the memory.
         os._exit(code)
-    # Python looks for garbage once more before it ends, among all that was ever imported.
+    # Python collects once more at its exit, among all that was imported.
     gc.freeze()
     sys.exit(code)
 
@@ -151,12 +151,12 @@ def main() -> None:
 def run() -> int:
     """Run the command line, write all that is printed, and return the exit code."""
     if _only_looks():
-        # What it imports and makes lives until it ends: to look for garbage in it took a tenth of a plan.
+        # A short command's objects live until it ends: collecting garbage took a tenth of the time of `plan`.
         gc.disable()
         # pydantic reads the metadata of every installed package to find them.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     else:
-        # With Python's 700 objects, what a command imports is looked through again and again.
+        # With Python's threshold of 700 objects, the imports alone begin many collections.
         gc.set_threshold(50_000)
     from storyreel.flows.commands.app import app
     from storyreel.flows.commands.exit_codes import FAILED, exit_code
@@ -170,6 +170,6 @@ def run() -> int:
 
 
 def _only_looks() -> bool:
-    """Whether the command of this process does, or it asks for help alone."""
+    """Whether the command of this process only looks, or the process prints help alone."""
     command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
     return command is None or command.only_looks

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and what they are turned into."""
+"""Arguments and options that several commands share, and the requests, plans and output that are made of them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def request_of(
     stills: bool = False,
     deliverables: list[str] | None = None,
 ) -> RunRequest:
-    """The run that the command line asks for. Raises typer.BadParameter."""
+    """The `RunRequest` of a command line. Raises typer.BadParameter."""
     from storyreel.flows.planning.run_request import RunRequest
     from storyreel.flows.planning.selection import STILLS
 
@@ -205,8 +205,20 @@ def can_ask(console: Terminal) -> bool:
     return sys.stdin.isatty() and console.is_terminal
 
 
+def confirm_writing(file: Path, console: Terminal) -> bool:
+    """Ask whether to write a change to a file; returns True. Raises NotAllowed for no, and without a terminal."""
+    from storyreel.flows.errors import NotAllowed
+    from storyreel.flows.output import legible
+
+    if not can_ask(console):
+        raise NotAllowed("nothing was written", hint="without a terminal that needs --yes")
+    if not typer.confirm(legible(f"Write this to {file}?"), err=True):
+        raise NotAllowed("nothing was written")
+    return True
+
+
 def print_notes(notes: Iterable[str]) -> None:
-    """Print what may not look as intended, a line each, on standard output."""
+    """Print notes and warnings, a line each, on standard output."""
     from storyreel.flows.terminal import styled
 
     console = output()

@@ -8,15 +8,14 @@ import typer
 
 from storyreel.flows.commands.options import (
     AsJson,
-    can_ask,
     check_service,
     complete_service,
+    confirm_writing,
     output,
     print_json,
     print_result,
 )
-from storyreel.flows.errors import NotAllowed, RunFailed
-from storyreel.flows.output import legible
+from storyreel.flows.errors import RunFailed
 from storyreel.flows.terminal import Terminal
 
 
@@ -49,7 +48,7 @@ def prices(
     found, console = refresh_prices(service), Terminal(stderr=True)
     if not as_json:
         print_refresh(output(), found)
-    is_written = bool(found.to_write) and (yes or (not as_json and _agrees(console, str(found.own.path))))
+    is_written = bool(found.to_write) and (yes or (not as_json and confirm_writing(found.own.path, console)))
     said = write_refresh(found) if is_written else ""
     if as_json:
         print_json(found.as_json(is_written=is_written))
@@ -59,12 +58,3 @@ def prices(
         raise RunFailed(
             f"{'; '.join(found.unanswered)}; what is known of its prices stays", next="storyreel prices --refresh"
         )
-
-
-def _agrees(console: Terminal, file: str) -> bool:
-    """Whether the user agrees to the difference. Raises NotAllowed if not, or if there is no terminal to ask on."""
-    if not can_ask(console):
-        raise NotAllowed("nothing was written", hint="without a terminal that needs --yes")
-    if not typer.confirm(legible(f"Write this to {file}?"), err=True):
-        raise NotAllowed("nothing was written")
-    return True

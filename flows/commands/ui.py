@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from storyreel.flows.servers.prefect_settings import NamedServer
 
 _PROFILE = "storyreel"
-"""The profile that is proposed."""
+"""Name of the profile that is proposed."""
 
 
 def ui(
@@ -103,7 +103,7 @@ def _name(server: BackgroundServer, profile: str | None, console: Terminal) -> N
 
 
 def _start_player() -> str:
-    """Start the player of this home; returns a line that says where films are played, or why not."""
+    """Start the player of this home; returns a line with its address, or with the reason why it has none."""
     from storyreel.flows.player import running
     from storyreel.tasks.home import Home
     from storyreel.tasks.storage.disk import DiskError

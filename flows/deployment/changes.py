@@ -18,7 +18,7 @@ _NOTHING = "none"
 
 
 class Change(Frozen):
-    """One thing of a deployment that becomes another one. Field names are those of `deploy --json`."""
+    """A property of a deployment that changes. Field names are those of `deploy --json`."""
 
     what: str
     before: str
@@ -31,7 +31,7 @@ class Change(Frozen):
 
 
 def changes(current: DeploymentResponse, wanted: Registration, schedules: ScheduleChanges) -> tuple[Change, ...]:
-    """The differences; empty if it is deployed as it is."""
+    """The differences; empty if there are none."""
     overlap = current.concurrency_options and STRATEGIES.get(current.concurrency_options.collision_strategy.value)
     environment = environment_of(current)
     before = dict(

@@ -40,11 +40,11 @@ class Deployed(Frozen):
     packed: bool
     out: str
     schedules: tuple[str, ...]
-    """All that it has now."""
+    """All schedules that it has now."""
     overlap: Overlap
     spread: Spread
     budget: str
-    """The most that its runs may buy for."""
+    """The most that its runs may spend."""
     limits: tuple[ServiceLimit, ...]
     released: tuple[LostSlots, ...] = ()
     """Slots of these limits that were taken, and that no run held."""
@@ -109,7 +109,7 @@ async def prepare(requests: Sequence[DeploymentRequest], existing: Mapping[str, 
 def prepared(
     request: DeploymentRequest, existing: Mapping[str, DeploymentResponse], *, is_process_pool: bool
 ) -> Prepared:
-    """One film, for a pool whose workers are processes, or not. Raises StoryboardError, BucketError and FolderTaken."""
+    """Prepare one film, for a pool of processes or another one. Raises StoryboardError, BucketError and FolderTaken."""
     options = request.options
     film = film_deployment(request)
     current = existing.get(film.full_name)
@@ -171,7 +171,7 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
 
 
 def apart(films: list[Prepared]) -> list[Prepared]:
-    """The same deployments. Raises NotAllowed if those of two storyboards would put their films into one folder."""
+    """Return the deployments. Raises NotAllowed if two storyboards would put their films into one folder."""
     taken: dict[str, Prepared] = {}
     for each in films:
         other = taken.setdefault(each.film.out, each)
@@ -211,7 +211,7 @@ def send_pack(request: DeploymentRequest, film: FilmDeployment) -> None:
 
 
 def _out(request: DeploymentRequest, bucket: str | None, source: FilmSource) -> str:
-    """An absolute folder or an address, so that it does not depend on where a run is executed."""
+    """The place of the finished film: an absolute folder or an address, the same wherever a run is executed."""
     within = f"{bucket.rstrip('/')}/films" if bucket else ""
     out = str(film_folder(request.run.out, source, within))
     return out if is_remote(out) else str(Path(out).expanduser().absolute())

@@ -1,4 +1,4 @@
-"""Reads a file of deployments: which films are rendered when, with which values, and for how much.
+"""Reads a file of deployments: the films to render, with their schedules, values and budgets.
 
     deployments: 1
     pool: render
@@ -141,7 +141,7 @@ class _Shared(Frozen):
     draft: Switch = False
     """Whether its draft is rendered instead of the film."""
     no_schedule: Switch = False
-    """Whether schedules that are not named here go."""
+    """Whether schedules that are not named here are removed."""
 
 
 class _Film(_Shared):

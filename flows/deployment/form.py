@@ -27,7 +27,7 @@ NO_FORM: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properti
 _ORDER = ("vars", "select", "provider", "draft", "deliverables", "budget", "out", "spread")
 """The parameters of a film's form; what the film does not have is left out."""
 _MOST_CHOICES = 500
-"""Of the terms that select shots; a film with more has a list of free texts, as the pages draw every choice."""
+"""Terms that select shots; a film with more has a list of free texts, because the pages draw every choice."""
 _MOST_USES = 6
 """Uses of a variable that its description names."""
 

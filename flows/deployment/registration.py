@@ -1,4 +1,4 @@
-"""Prefect deployments of the two flows for one film: built, created, and changed in what was named alone."""
+"""Prefect deployments of the two flows for one film: built, created, and changed only in what was named."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _MOST_POOLS = 20
 
 
 class Registration(Frozen):
-    """A deployment as it is to be."""
+    """A deployment as it is wanted."""
 
     flow: str
     entrypoint: str
@@ -65,9 +65,9 @@ class Registration(Frozen):
     environment: dict[str, str] = Field(default={})
     """Variables of its runs in a pool."""
     overlap: Overlap | None = None
-    """One run at a time, if given."""
+    """Set for one run at a time: a run that is due meanwhile waits or is skipped."""
     resets: bool = False
-    """Whether variables that it had before and that are not set any more go."""
+    """Whether variables that it had before and that are not set any more are removed."""
 
     @property
     def full_name(self) -> str:
@@ -121,7 +121,7 @@ def _registration(
 
 
 async def read_deployments(names: Iterable[str]) -> dict[str, DeploymentResponse]:
-    """Those of the deployments that exist, by their full names."""
+    """The deployments of these full names, by name, without those that do not exist."""
     found = {}
     async with get_client() as client:
         for name in dict.fromkeys(names):

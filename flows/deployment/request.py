@@ -47,7 +47,7 @@ class FilmOptions(Frozen):
     pool: str = ""
     """Empty for a film that is served."""
     name: str | None = None
-    """Of the deployment; made from the title if None."""
+    """The deployment's name; made from the title if None."""
     provider: str | None = None
     vars: dict[str, str] = Field(default={})
     selection: tuple[str, ...] = ()
@@ -85,13 +85,13 @@ class FilmOptions(Frozen):
         )
 
     def spread_of(self, film: Storyboard, current: DeploymentResponse | None) -> Spread:
-        """As named, else as deployed, else `none`. A film that is served has no other workers."""
+        """The named value, else the deployed one, else `none`. A film that is served has no other workers."""
         if not self.pool:
             return "none"
         return self.spread or self._kept(film, current).get("spread") or "none"
 
     def overlap_of(self, current: DeploymentResponse | None) -> Overlap:
-        """As named, else as deployed, else `wait`."""
+        """The named value, else the deployed one, else `wait`."""
         options = current.concurrency_options if current and not self.reset else None
         deployed = STRATEGIES.get(options.collision_strategy.value) if options else None
         return self.overlap or deployed or "wait"
@@ -101,13 +101,14 @@ class FilmOptions(Frozen):
         return self._kept(film, current)
 
     def _kept(self, film: Storyboard | None, current: DeploymentResponse | None) -> Mapping[str, Any]:
-        """None of another film that is deployed under the name."""
+        """The parameters of the present deployment; empty if another film is deployed under the name."""
         if film is None or current is None or self.reset or other_storyboard(self.storyboard, film.title, current):
             return {}
         return current.parameters
 
     def _kept_out(self, old: Mapping[str, Any]) -> str | None:
-        """None where the film is packed for the first time: its workers do not share this disk."""
+        """The present place of the finished film. None where a film is packed for the first time and that is a folder
+        of this disk, which its workers do not share."""
         out = old.get("out")
         return None if out and self.bucket and not is_remote(str(out)) and not _is_packed(old) else out
 
@@ -133,7 +134,7 @@ class DeploymentRequest(Frozen):
 
     @property
     def paid_services(self) -> list[str]:
-        """Those of them that are paid."""
+        """The services among them that are paid."""
         return [name for name in self.services if load(name).paid]
 
     @property
@@ -148,7 +149,7 @@ class FilmDeployment(Frozen):
 
     title: str
     name: str
-    """Of the deployment."""
+    """The deployment's name."""
     version: str
     """SHA-256, in hex, over the storyboard and every local file it names."""
     storyboard: str

@@ -31,9 +31,9 @@ class ScheduleChanges(NamedTuple):
     added: tuple[DeploymentScheduleCreate, ...]
     removed: tuple[DeploymentSchedule, ...] = ()
     kept: tuple[DeploymentSchedule, ...] = ()
-    """Those that stay as they are, paused or not."""
+    """The schedules that stay as they are, paused or not."""
     unnamed: tuple[DeploymentSchedule, ...] = ()
-    """Those among `kept` that were not named again."""
+    """The schedules among `kept` that were not named again."""
 
     @property
     def descriptions(self) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ class ScheduleChanges(NamedTuple):
 
     @property
     def paused(self) -> tuple[str, ...]:
-        """Those that begin no runs, because a person or an automation has paused them."""
+        """The schedules that begin no runs, because a person or an automation has paused them."""
         return tuple(describe(each.schedule) for each in self.kept if not each.active)
 
 

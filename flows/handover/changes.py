@@ -11,7 +11,7 @@ from storyreel.specs.yaml.edits import NewValue
 
 
 def changes_of(timeline: Timeline, before: EditedCut, after: EditedCut) -> Recut | None:
-    """The change of the storyboard that makes the cut `after`; None if it says that already.
+    """The change of the storyboard that makes the cut `after`; None if it has that cut already.
 
     `before` is the timeline as its form says it, read back: what the form cannot say is no change. Raises NotImported
     for a transition that a storyboard cannot say.

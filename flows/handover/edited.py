@@ -98,11 +98,11 @@ class CutBuilder:
         return frames
 
     def not_read(self, what: str) -> None:
-        """Something that is in the timeline and is left out."""
+        """Note something in the timeline that is left out."""
         self._not_read[what] = None
 
     def shot(self, slate: str, take: int | None, first: int, frames: int) -> None:
-        """One more shot. Frames that go on where the shot before ends belong to that."""
+        """Add a shot. Frames that go on where the shot before ends belong to that one."""
         if not 0 < frames <= _LONGEST or abs(first) > _LONGEST:
             self.problems.append(f"{slate} begins at frame {first:g} and has {frames:g} frames")
         before = self._shots[-1] if self._shots and self._transitions[-1] is None else None
@@ -113,25 +113,25 @@ class CutBuilder:
         self._transitions.append(None)
 
     def held(self, slate: str, frames: int) -> None:
-        """So many frames for which the last frame of the shot before stands."""
+        """Add frames for which the last frame of the shot before stands."""
         if not self._shots or self._shots[-1].slate != slate:
             self.problems.append(f"a held frame of {slate} does not follow {slate}")
             return
         self.longer(frames)
 
     def longer(self, frames: int) -> None:
-        """So many frames more of the shot before."""
+        """Add frames to the shot before."""
         if self._shots:
             last = self._shots[-1]
             self._shots[-1] = last.model_copy(update={"frames": last.frames + frames})
 
     def transition(self, kind: TransitionKind, before: int, after: int) -> None:
-        """The transition over the cut behind what came last."""
+        """Set the transition over the cut behind the last item."""
         if before or after:
             self._transitions[-1] = EditedTransition(kind=kind, before=before, after=after)
 
     def foreign(self, name: str, what: str) -> None:
-        """An item that is no take of the film."""
+        """Add an item that is no take of the film."""
         self.problems.append(f"`{name}` {what}")
 
     def cut(self) -> EditedCut:

@@ -1,4 +1,4 @@
-"""Which take a clip of a timeline is: by what is noted in it, by its name, or by the name of its file."""
+"""The take that a clip of a timeline is of: by a note in it, by its name, or by the name of its file."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def write_with_adapter(timeline: Timeline, form: str, into: Path) -> None:
         _with_facts_for_fcp7(made)
     try:
         otio.adapters.write_to_file(made, str(into), adapter_name=name, **options)
-    except Exception as error:  # plug-ins raise what comes: AAF's AttributeError, FCP's KeyError
+    except Exception as error:  # Plug-ins raise any error: AAF's AttributeError, FCP's KeyError.
         raise ValueError(f"the plug-in {name} says {error!r}") from error
 
 

@@ -22,7 +22,7 @@ def read_otio(file: Path, rate: FrameRate, names: TakeNames) -> EditedCut:
     _check(file, text)
     try:
         found = otio.adapters.read_from_string(text, "otio_json")
-    except Exception as error:  # its reader raises what comes: OTIOError, ValueError, RuntimeError
+    except Exception as error:  # Its reader raises any error: OTIOError, ValueError, RuntimeError.
         raise NotImported(f"{file} cannot be read as OpenTimelineIO: {error}") from error
     if not isinstance(found, otio.schema.Timeline):
         raise NotImported(f"{file} holds no timeline")

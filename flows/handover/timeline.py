@@ -66,7 +66,7 @@ class TimelineTake(Trusted):
     media: Media | None
     """None if it is not made."""
     first: int
-    """The frame of it, at the film's rate, with which the shot begins in the cut."""
+    """Its frame, at the film's rate, with which the shot begins in the cut."""
     frames: int
     """Frames that it has at the film's rate; those that the shot needs if it is not made."""
 

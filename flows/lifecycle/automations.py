@@ -48,7 +48,7 @@ _NOT_BEGUN = "storyreel: a run that is taken and not begun is scheduled again"
 _ENDED_AT_START = "storyreel: a run whose process is stopped before it begins is scheduled again"
 _STATE = "PickedUp"
 _WAITS = ("Late", "AwaitingConcurrencySlot")
-"""Names of states of a scheduled run that nobody has scheduled anew."""
+"""Names of states of a scheduled run that do not mean that it was scheduled anew."""
 
 _ALL_RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
 _DEPLOYED_BY_US = [
@@ -118,15 +118,8 @@ def _mark_lost(seconds: int) -> AutomationCore:
     return AutomationCore(
         name=_LOST,
         description=f"A deployed run that sent no heartbeat for {seconds} s was killed, or its host is gone.",
-        trigger=EventTrigger(
-            after=_SIGNS_OF_LIFE,
-            expect={*_SIGNS_OF_LIFE, *(f"prefect.flow-run.{state}" for state in _WITHOUT_HEARTBEAT)},
-            match=_ALL_RUNS,
-            match_related=_DEPLOYED_BY_US,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=seconds),
+        trigger=_on_silence(
+            _SIGNS_OF_LIFE, {*_SIGNS_OF_LIFE, *(f"prefect.flow-run.{state}" for state in _WITHOUT_HEARTBEAT)}, seconds
         ),
         actions=[
             ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {seconds} s: killed, or cut off")
@@ -156,15 +149,8 @@ def _take_back() -> AutomationCore:
     return AutomationCore(
         name=_NOT_BEGUN,
         description=f"A worker took a run that did not begin within {BEGINS_WITHIN} s: the worker is gone.",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.Pending"},
-            expect={f"prefect.flow-run.{event}" for event in _LEAVES_PENDING},
-            match=_ALL_RUNS,
-            match_related=_DEPLOYED_BY_US,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=BEGINS_WITHIN),
+        trigger=_on_silence(
+            {"prefect.flow-run.Pending"}, {f"prefect.flow-run.{event}" for event in _LEAVES_PENDING}, BEGINS_WITHIN
         ),
         actions=[_schedule(f"its worker did not begin it within {BEGINS_WITHIN} s; any worker of the pool begins it")],
     )
@@ -183,6 +169,20 @@ def _on_crash(match: dict[str, str]) -> EventTrigger:
     )
 
 
+def _on_silence(after: set[str], expected: set[str], seconds: int) -> EventTrigger:
+    """Fires for each of our deployed runs that sends none of the expected events within so many seconds."""
+    return EventTrigger(
+        after=after,
+        expect=expected,
+        match=_ALL_RUNS,
+        match_related=_DEPLOYED_BY_US,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=seconds),
+    )
+
+
 def picked_up(message: str) -> State:
     """The state in which a lost run is scheduled again."""
     return Scheduled(name=_STATE, message=message)
@@ -193,9 +193,9 @@ def _schedule(message: str) -> ChangeFlowRunState:
 
 
 def continuable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
-    """Decorator for a flow's function, for what was picked up: a deployed run that had ended, or was being cancelled,
-    ends as that; one that waits for an answer waits on; one that was lost too often raises LostTooOften. Task runs that
-    a lost process left are ended."""
+    """Decorator for a flow's function that first checks a deployed run that was picked up. One that had ended, or was
+    being cancelled, keeps that state; one that waits for an answer waits on; one that was lost too often raises
+    LostTooOften. Task runs that a lost process left are ended."""
 
     @wraps(work)
     async def continuable_work(*args: P.args, **kwargs: P.kwargs) -> Result:

@@ -57,7 +57,7 @@ Result = TypeVar("Result")
 _WATCH_ANSWER_SECONDS = 15.0
 """Time for the record. Prefect's client repeats a request for minutes, after which a cancel is seen late."""
 _DEPLOYED_SECONDS = 3600.0
-"""Time that a deployed run waits for a server that does not answer: nobody waits for it, and it must be recorded."""
+"""Time that a deployed run waits for a server that does not answer: no person waits for it, and it must be recorded."""
 _SERVER_SECONDS = 5.0
 """Time for the server to answer about a deployed run's state, or to store one: a process manager grants some ten
 seconds in all."""

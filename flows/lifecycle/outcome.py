@@ -45,7 +45,7 @@ _expected: ContextVar[_Outcome | None] = ContextVar("outcome", default=None)
 
 @contextmanager
 def kept_outcome() -> Iterator[Callable[[Any], None]]:
-    """Keep what the code of a flow raises inside, or the result that it gives, at its end, to what the context yields.
+    """Context that keeps the outcome of a flow's code: an error raised inside, or the result passed to what it yields.
 
     Does nothing unless `outcome_of` waits for it. Only the outermost flow of a run counts.
     """
@@ -60,7 +60,8 @@ def kept_outcome() -> Iterator[Callable[[Any], None]]:
     except BaseException as error:
         if not outcome.ended.done():
             outcome.ended.set_exception(error)
-            outcome.ended.exception()  # it is raised by the flow, too, and perhaps looked at nowhere else
+            # Read, or asyncio might warn of it although the flow raises it, too.
+            outcome.ended.exception()
         raise
 
 

@@ -20,9 +20,9 @@ from storyreel.specs.frozen import Frozen
 Name = Literal["approval", "budget", "failed", "unknown", "ready", "worker"]
 NAMES: tuple[Name, ...] = get_args(Name)
 LATE = timedelta(minutes=10)
-"""A run that no worker has taken so long after it was late is told."""
+"""Time after which people are told of a late run that no worker has taken."""
 PAGES = "@PAGES@"
-"""Is replaced by the address of the pages before a template is sent to the server."""
+"""Placeholder for the address of the pages, replaced before a template is sent to the server."""
 TEST_EVENT = "storyreel.notification.test"
 
 _FILM = "{{ event.resource['storyreel.film'] }}"

@@ -36,7 +36,7 @@ _MARKS = (20, 40)
 SHORTEST = 1.0
 """Seconds after which a stage gets a state: shorter ones cannot be read."""
 _LARGE = 100
-"""Takes of a run of which nobody follows each: a stage must last longer, and is counted at 1, 2, 4, 8 … minutes."""
+"""Takes from which on no person follows each one: a stage must last longer, and is counted at 1, 2, 4, 8 … minutes."""
 _LONGEST = 5.0
 """Most seconds after which a stage gets a state, in a run of 500 takes and more."""
 _AT_ONCE = 50

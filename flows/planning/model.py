@@ -63,7 +63,7 @@ class Plan(Trusted):
 
     @property
     def asked_services(self) -> tuple[str, ...]:
-        """Those of them that a run asks: for takes that are not in the store, and wait for nothing."""
+        """The services that a run asks: those of takes that are not in the store and wait for nothing."""
         asked = (take for take in self.unmade if not take.waits_for)
         return tuple(sorted({each.request.provider for take in asked for each in take.candidates}))
 

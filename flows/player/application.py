@@ -46,7 +46,7 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-"""A page loads nothing but its video or still, and sends its signed address to nobody."""
+"""A page loads nothing but its video or still, and sends its signed address nowhere."""
 
 
 class _Refused(StoryreelError):
@@ -68,7 +68,7 @@ class Player:
         self._home, self._clips, self._secret, self._report = home, home.clips(), secret, report
 
     async def health(self, _request: Request) -> Response:
-        """Say whose player this is, to whoever knows its secret."""
+        """Name the home of this player to a caller that knows its secret."""
         return JSONResponse({"player": sign(self._secret, HEALTH)})
 
     async def take_page(self, request: Request) -> Response:

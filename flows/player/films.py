@@ -52,7 +52,7 @@ class FilmRecord(Frozen):
     has_words: bool = False
     """Whether its subtitles are in the picture."""
     deliverables: tuple[DeliverableRecord, ...] = ()
-    """Those that the run has made."""
+    """The deliverables that the run has made."""
 
 
 def note_film(

@@ -65,7 +65,7 @@ class PlayerRecord(Frozen):
 
 
 class Links(NamedTuple):
-    """Makes the addresses of films and takes; all of them empty if nobody could open them."""
+    """Makes the addresses of films and takes; all of them are empty if no player could open them."""
 
     base: str
     """Address of the player."""

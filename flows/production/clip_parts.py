@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from storyreel.flows.planning.candidate import Candidate
 from storyreel.flows.planning.model import PlannedTake
@@ -29,6 +29,8 @@ from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.threads import in_threads
+
+Written = TypeVar("Written", Path, Path | None)
 
 
 class ClipParts:
@@ -132,14 +134,13 @@ class ClipParts:
 
     async def _write_cut(self, picture: Path, crop: Crop) -> Path:
         """Write a picture in the shape of a deliverable; returns its file."""
+
+        async def write(file: Path) -> Path:
+            await asyncio.to_thread(write_cut, picture, crop, file)
+            return file
+
         content = await asyncio.to_thread(file_digest, picture)
-        folder = self._studio.house_folder / "pictures" / f"{content[:32]}-{cache_key(crop.model_dump())[:16]}"
-        if found := await asyncio.to_thread(file_named_by_digest, folder):
-            return found
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with in_threads(folder_beside(folder / "cut.png")) as workshop:
-            await asyncio.to_thread(write_cut, picture, crop, workshop / "cut.png")
-            return await asyncio.to_thread(place_by_digest, workshop / "cut.png", folder)
+        return await self._kept(f"pictures/{content[:32]}-{cache_key(crop.model_dump())[:16]}", "cut.png", write)
 
     def _after_silence(self, sound: Attachment) -> asyncio.Future[Path]:
         return self._once(("silence", sound.digest), lambda: self._write_after_silence(sound))
@@ -147,29 +148,27 @@ class ClipParts:
     async def _write_after_silence(self, sound: Attachment) -> Path:
         """A recording, or speech, with silence before it, for a clip that begins before its first word."""
         source = Path(sound.source)
+
+        async def write(file: Path) -> Path:
+            await write_after_silence(source, sound.silence, file)
+            return file
+
         content = await asyncio.to_thread(file_digest, source)
-        folder = self._studio.house_folder / "sounds" / f"{content[:32]}-{cache_key(str(sound.silence))[:16]}"
-        if found := await asyncio.to_thread(file_named_by_digest, folder):
-            return found
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with in_threads(folder_beside(folder / "sound.wav")) as workshop:
-            await write_after_silence(source, sound.silence, workshop / "sound.wav")
-            return await asyncio.to_thread(place_by_digest, workshop / "sound.wav", folder)
+        return await self._kept(f"sounds/{content[:32]}-{cache_key(str(sound.silence))[:16]}", "sound.wav", write)
 
     def _sendable(self, picture: Clip, limits: MediaLimits) -> asyncio.Future[Path]:
         return self._once(("sendable", picture.digest, limits), lambda: self._write_sendable(picture, limits))
 
     async def _write_sendable(self, picture: Clip, limits: MediaLimits) -> Path:
         """The file of a picture, or a copy where a service with these limits does not take it as it was delivered."""
+
+        async def write(file: Path) -> Path | None:
+            return await asyncio.to_thread(write_sendable, picture.path, limits, file.parent)
+
         if await asyncio.to_thread(is_sendable, picture.path, limits):
             return picture.path
-        folder = self._studio.house_folder / "pictures" / f"{picture.digest[:32]}-{cache_key(limits.model_dump())[:16]}"
-        if found := await asyncio.to_thread(file_named_by_digest, folder):
-            return found
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with in_threads(folder_beside(folder / "sendable.png")) as workshop:
-            copy = await asyncio.to_thread(write_sendable, picture.path, limits, workshop)
-            return await asyncio.to_thread(place_by_digest, copy, folder) if copy else picture.path
+        place = f"pictures/{picture.digest[:32]}-{cache_key(limits.model_dump())[:16]}"
+        return await self._kept(place, "sendable.png", write) or picture.path
 
     def _end(self, take: PlannedTake, seconds: Fraction) -> asyncio.Future[Path]:
         return self._once(("end", take.identity, seconds), lambda: self._write_end(take, seconds))
@@ -180,27 +179,35 @@ class ClipParts:
     async def _write_end(self, take: PlannedTake, seconds: Fraction) -> Path:
         """Write the end of a clip that a continuing take goes on from; returns its file."""
         clip = (await self._made(take)).clip
-        folder = self._studio.house_folder / "ends" / f"{clip.digest[:32]}-{end_version(seconds)}"
-        if found := await asyncio.to_thread(file_named_by_digest, folder):
-            return found
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with in_threads(folder_beside(folder / "end.mp4")) as workshop:
-            end = workshop / "end.mp4"
-            await write_end(clip.path, seconds, end)
-            return await asyncio.to_thread(place_by_digest, end, folder)
+
+        async def write(file: Path) -> Path:
+            await write_end(clip.path, seconds, file)
+            return file
+
+        return await self._kept(f"ends/{clip.digest[:32]}-{end_version(seconds)}", "end.mp4", write)
 
     async def _write_last_frame(self, take: PlannedTake) -> Path | None:
         """Write the picture that a continuing take begins with; returns its file, None if the service makes none."""
         made = await self._made(take)
         request = await self.fill(take, made.candidate)
-        folder = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}"
+
+        async def write(file: Path) -> Path | None:
+            # Another host may have examined the clip, and shared its last frame.
+            await asyncio.to_thread(self._studio.clips.beside, made.clip.digest, LAST_FRAME)
+            service = self._studio.provider(request.provider)
+            return file if await service.write_last_frame(request, made.clip.path, file) else None
+
+        return await self._kept(f"frames/{made.candidate.key[:32]}-{made.clip.digest[:16]}", "frame.png", write)
+
+    async def _kept(self, place: str, name: str, write: Callable[[Path], Awaitable[Written]]) -> Path | Written:
+        """The file that is kept in this folder of the house, or the one that `write` returns, kept from now on.
+
+        It is written under `name` in a folder of its own, and kept under its digest. None if `write` returns None.
+        """
+        folder = self._studio.house_folder / place
         if found := await asyncio.to_thread(file_named_by_digest, folder):
             return found
-        # Another host may have examined the clip, and shared its last frame.
-        await asyncio.to_thread(self._studio.clips.beside, made.clip.digest, LAST_FRAME)
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with in_threads(folder_beside(folder / "frame.png")) as workshop:
-            picture = workshop / "frame.png"
-            if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
-                return None
-            return await asyncio.to_thread(place_by_digest, picture, folder)
+        async with in_threads(folder_beside(folder / name)) as workshop:
+            written = await write(workshop / name)
+            return await asyncio.to_thread(place_by_digest, written, folder) if written else written

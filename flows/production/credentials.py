@@ -1,4 +1,4 @@
-"""The Content Credentials of a film: what is said of its takes, and whose certificate signs it."""
+"""The Content Credentials of a film: the claim about its takes, and the certificate that signs it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Joined(NamedTuple):
 
     cut: Cut
     takes: Sequence[PlannedTake]
-    """Those that are in the cut."""
+    """The takes that are in the cut."""
     has_words: bool
     """Whether words lie over its picture."""
     as_edit: str = ""

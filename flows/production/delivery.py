@@ -56,7 +56,7 @@ class Delivery:
         try_folder(self.folder, "the film", hint, _FILES, least)
 
     def claim(self) -> None:
-        """Look again whose film is there, as it is about to be replaced. Raises FolderTaken and BucketError."""
+        """Check again whose film is there, just before it is replaced. Raises FolderTaken and BucketError."""
         check_folder(self._bucket.url if self._bucket else self.folder, self._source)
 
     def deliver(self) -> None:

@@ -1,4 +1,4 @@
-"""Which folder a film goes to, and whose film is in it: a film of another storyboard is not replaced unasked."""
+"""The folder of a film, and the film that is in it: one of another storyboard is not replaced unasked."""
 
 from __future__ import annotations
 
@@ -147,14 +147,14 @@ def deliverable_files(folder: Path | str) -> dict[str, list[str]]:
 
 
 class _Holder(NamedTuple):
-    """Whose film is in a folder, by its manifest."""
+    """The film that is in a folder, by its manifest."""
 
     source: FilmSource
     is_known: bool
 
 
 def _holder(folder: Path | str) -> _Holder | None:
-    """None if there is no film in a folder, or it cannot be read."""
+    """The film that is in a folder; None if there is none, or its manifest cannot be read."""
     try:
         content = _manifest(folder)
     except OSError:

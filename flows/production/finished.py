@@ -1,4 +1,4 @@
-"""Which takes of a plan are finished, by what is in the stores: no media is read."""
+"""The takes of a plan that are finished, by the contents of the stores: no media is read."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class ShotsFailed(StoryreelError):
 
     @property
     def _causes(self) -> list[Failure]:
-        """Without the takes that were not begun because of others."""
+        """The failures without takes that were not begun because of others."""
         return [failure for failure in self.failures if failure.service or failure.is_budget]
 
 
@@ -117,13 +117,13 @@ class ClipsToBuy(StoryreelError):
 
 
 def not_stopped_by(failures: Sequence[Failure], plan: Plan) -> list[PlannedTake]:
-    """The takes of a plan that are neither among failed ones nor made to speech that is."""
+    """The takes of a plan that did not fail and are not made to speech that failed."""
     names = {(failure.shot, failure.take) for failure in failures}
     return _without(plan, (take for take in plan.takes if (take.shot, take.take) in names))
 
 
 def once_spoken(plan: Plan) -> list[PlannedTake]:
-    """The takes of a plan that are neither speech that is still to be made nor made to it."""
+    """The takes of a plan without speech that is still to be made and without takes that are made to it."""
     return _without(plan, (take for take in plan.speech if take.state != "cached"))
 
 

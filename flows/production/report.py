@@ -101,7 +101,7 @@ class RenderedDeliverable(Frozen):
         return tuple(f"{DELIVERABLES}/{name}" for name in (PurePath(str(self.file)).name, *self.subtitles))
 
     def as_json(self) -> dict[str, Any]:
-        """As `render --json` and the manifest have it."""
+        """The form in `render --json` and in the manifest."""
         kept = {"name", "width", "height", "fps", "frames", "codec", "digest"}
         return {
             **self.model_dump(mode="json", include=kept),
@@ -135,7 +135,7 @@ class Rendering(Frozen):
     level: ReachedLevel | None = None
     """The level of its sound; None unless the storyboard asks for one."""
     deliverables: tuple[RenderedDeliverable, ...] = ()
-    """Those that the run has made."""
+    """The deliverables that the run has made."""
     signer: str = ""
     """The signer of its Content Credentials; empty if it has none."""
     play: str = ""
@@ -220,7 +220,7 @@ class Rendering(Frozen):
         return f"; {finding.remedy}, or {again}" if finding.remedy else f"; {again}"
 
     def as_json(self) -> dict[str, Any]:
-        """As `render --json` prints it; `spent` is null unless it is known and one sum."""
+        """The form that `render --json` prints; `spent` is null unless it is known and one sum."""
         return {
             "sequence": str(self.sequence),
             "frames": self.frames,
@@ -312,7 +312,7 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering, subtitles: Se
     name = PurePath(rendering.sequence).name
     film = {
         "title": plan.title,
-        # Whoever gets the film may not be meant to play the takes of others.
+        # The player's links open the takes of others too, which the film's recipients may not be meant to see.
         **{name: value for name, value in rendering.as_json().items() if name != "play"},
         "source": rendering.origin.source,
         "sequence": name,
@@ -367,6 +367,6 @@ def _place(event: Event, cut: Cut) -> dict[str, Any]:
 
 async def run_links(home: Home) -> Links:
     """The links by which a run's takes and its film are played, for readers of the server that it reports to."""
-    from prefect.settings import PREFECT_API_URL  # Whoever only reads a report needs no Prefect.
+    from prefect.settings import PREFECT_API_URL  # A report can be read without Prefect.
 
     return await asyncio.to_thread(Links.of, home, PREFECT_API_URL.value() or "")

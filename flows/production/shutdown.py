@@ -55,7 +55,7 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
 
 
 def orders_left(orders: Iterable[Purchase], studio: Studio) -> tuple[str, ...]:
-    """One line for each order of this run, of those, that runs on at its service or is unknown.
+    """One line for each of these orders that is this run's and runs on at its service or is unknown.
 
     Call when nothing of the run is under way, and before the ledger releases its orders.
     """
@@ -63,7 +63,7 @@ def orders_left(orders: Iterable[Purchase], studio: Studio) -> tuple[str, ...]:
 
 
 def orders_called_off(orders: Iterable[Purchase], studio: Studio) -> tuple[str, ...]:
-    """One line for each order, of those, that a service cancelled for this run."""
+    """One line for each of these orders that a service cancelled for this run."""
     return tuple(
         f"{order.order.slate} take {order.order.take}: {order.reason}"
         for order in orders
@@ -82,7 +82,7 @@ async def paid_orders(plan: Plan, studio: Studio) -> list[Purchase] | None:
 
 
 def _line(purchase: Purchase, studio: Studio) -> str:
-    """Empty for an order that is finished, or that another run left unknown."""
+    """The line for an order; empty if it is finished, or if another run left it unknown."""
     order = purchase.order
     take = f"left at {order.provider}: {order.slate} take {order.take}"
     if purchase.state is State.SUBMITTED:

@@ -66,7 +66,7 @@ class TakeRuns:
         # The order of several takes is that of the first: its budget is held against that one's shot.
         self._by_identity = {take.identity: take for take in reversed(plan.takes)}
         self._by_shot = takes_by_shot((*plan.clips, *plan.in_shapes))
-        """Those in the shapes of deliverables have slates of their own."""
+        """Takes in the shapes of deliverables have slates of their own."""
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self._files = ClipParts(studio, self._by_identity, self.made, self.once)
         self.task_runs = 0
@@ -178,7 +178,7 @@ class TakeRuns:
         return self._futures[name]
 
     def forget(self, name: Hashable) -> None:
-        """Let go of the result of `once` of a name, which nobody asks for again."""
+        """Release the result of `once` for a name that is not asked for again."""
         self._futures.pop(name, None)
 
     async def _run_take(self, take: PlannedTake, then: Callable[[PlannedTake], None] | None) -> Failure | None:

@@ -1,4 +1,4 @@
-"""The data of a review: shots that must be approved, and their takes."""
+"""The data of a review: the shots that must be approved, with their takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FURTHEST_FIRST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", 
 
 
 def review_state(takes: Iterable[PlannedTake]) -> ReviewState | None:
-    """The state of a shot: that of its take that is furthest; None if no take has one."""
+    """The state of a shot: that of its most advanced take; None if no take has one."""
     states = {take.review for take in takes}
     return next((state for state in _FURTHEST_FIRST if state in states), None)
 
@@ -28,7 +28,7 @@ def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
     """The takes of the shots, and of the stills, that must be approved and are not, by slate.
 
     Stand-ins need no approval, and a still only one if a clip waits for it. What waits for a still is not made yet. The
-    draft of a film waits for nobody: it is looked at as a whole.
+    draft of a film waits for no approval: it is looked at as a whole.
     """
     awaited = {still for take in plan.takes for still in take.waits_for}
 
@@ -68,7 +68,7 @@ class TakeToReview(Frozen):
     def of(
         cls, take: PlannedTake, by: Candidate, purchase: Purchase | None, clip: Path, inspection: Inspection | None
     ) -> TakeToReview:
-        """A take that this candidate made."""
+        """A take to review that this candidate made."""
         verdict = take.verdict
         return cls(
             take=take.take,
@@ -109,7 +109,7 @@ class ShotToReview(Frozen):
     kind: TakeKind = "clip"
     action: str
     takes: tuple[TakeToReview, ...]
-    """Those that are made."""
+    """The takes that are made."""
 
     @property
     def best(self) -> int:

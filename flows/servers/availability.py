@@ -116,7 +116,7 @@ class Availability:
 
     async def wait(self) -> bool:
         """Wait until the server answers; False if it has not within the run's patience."""
-        if not self._api:  # nobody asks it
+        if not self._api:  # an ephemeral server, which has no other client
             return True
         self._has_answered.clear()
         self._is_asked.set()
@@ -140,7 +140,7 @@ class Availability:
                         self._pause = pause_after(self._clock() - begun)
                 self._is_heard = False
                 seconds = min(2 * seconds, _LONGEST_ANSWER_SECONDS) if answer == "slow" else _ANSWER_SECONDS
-                # Whoever waits is asked for at once, but not again and again while nothing answers.
+                # A waiter gets its answer at once, but a silent server is not asked again and again.
                 first, then = (self._pause, 0) if answer == "ready" else (_PAUSE_WITHOUT_ANSWER,) * 2
                 with self._discounting(first + then):
                     with suppress(TimeoutError):

@@ -32,7 +32,7 @@ _END_SECONDS = 20
 
 
 class BackgroundServer(NamedTuple):
-    """A server that runs."""
+    """A running Prefect server."""
 
     pages: str
     """URL of its web pages."""
@@ -85,7 +85,7 @@ def start(port: int | None, tell: Tell) -> BackgroundServer:
             raise RunFailed(taken, next=f"storyreel ui --port {local.free_port()}")
     message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
     pages = _start_process(wanted, tell).pages
-    end_kept()  # runs report to this one from now on
+    end_kept()  # Runs report to the started one from now on.
     return BackgroundServer(pages, f"{pages}/api", message, is_new=True)
 
 

@@ -89,7 +89,7 @@ def run_server() -> Iterator[RunServer | None]:
 
 
 def kept_seconds() -> float:
-    """For how long a run's own server is kept: some minutes by default where a person looks on, else not at all."""
+    """Seconds for which a run's own server is kept: by default some minutes where a person looks on, else 0."""
     minutes = Settings.read().keep_minutes
     if minutes is None:
         minutes = _KEPT_MINUTES if sys.stderr.isatty() and sys.platform != "win32" else 0

@@ -50,7 +50,7 @@ FOR_ONE_RUN: Mapping[str, str] = MappingProxyType(
 """Settings of a server that one run from the command line reports to, and nothing else."""
 
 _ONE_RUN = "one-run"
-"""The word for it to the server's process."""
+"""The argument of the server's process for these settings."""
 
 
 class EphemeralServer:
@@ -157,7 +157,7 @@ def serving_application() -> tuple[Any, ModuleType]:
     gc.disable()
     server = importlib.import_module("prefect.server.api.server")
     uvicorn = importlib.import_module("uvicorn")
-    gc.freeze()  # or `create_app` would look through all of it
+    gc.freeze()  # Freeze what is imported, or collections during `create_app` would look through all of it.
     application = server.create_app(final=True)
     gc.freeze()
     collect_in_thread()

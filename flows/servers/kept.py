@@ -1,7 +1,7 @@
 """The server of a run, kept for some minutes after it for the next one.
 
 It is recorded in `run-server.json` of STORYREEL_HOME. Each run that uses it holds a shared lock on that file, which the
-system releases however the run ends. The server ends when nobody has held the lock for its time, or at once when the
+system releases however the run ends. The server ends when no run has held the lock for its time, or at once when the
 record is gone or another server's.
 """
 
@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 0.05
 
 
 class Keeping(Frozen):
-    """For how long a server is kept, and for which runs."""
+    """The time for which a server is kept, and the runs for which it is."""
 
     seconds: float
     settings: str
@@ -78,7 +78,7 @@ class BorrowedServer:
         return self
 
     def begin(self) -> None:
-        """Nothing: it serves already."""
+        """Do nothing: the server serves already."""
 
     def start(self, tell: Tell = lambda text: None) -> str:
         """The URL of its API. Raises RunFailed if it does not answer any more."""
@@ -147,7 +147,7 @@ def end_kept() -> str:
 def wait_until_unused(path: Path) -> IO[bytes] | None:
     """In the server's process: wait until it has not been used for its time, or is kept no longer.
 
-    Nobody can use it then as long as the file that is returned is open. None if another server is recorded already.
+    No other process can use it then as long as the returned file is open. None if another server is recorded already.
     """
     try:
         record = path.open("rb")

@@ -1,4 +1,4 @@
-"""Prefect servers on this machine: which port answers, which one `storyreel ui` started, and how one is waited for."""
+"""Prefect servers on this machine: probing a port, the server that `storyreel ui` started, waiting for a start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ that is restarted counts their slots for good (3.9.1)."""
 
 Answer = Literal["nothing", "prefect", "another program"]
 Tell = Callable[[str], None]
-"""Shows the user what is awaited."""
+"""A function that shows the user a text on what is awaited."""
 
 
 class ServerRecord(Frozen):

@@ -75,7 +75,7 @@ def confirm_events() -> None:
 
 
 def outlast_console() -> None:
-    """Lose the lines of logs on the console once nobody can read them, and go on; Prefect's pages have them.
+    """Drop log lines for a console that is closed, instead of failing; Prefect's pages have them.
 
     A run prints into a pipe to its worker. When that was killed, rich ends the process at the next line.
     """

@@ -27,7 +27,7 @@ class DeployedFilm(Frozen):
     full_name: str
     """As `prefect` commands take it: `render storyboard/the-keeper`."""
     pool: str
-    """Empty if a process of `storyreel serve` runs it."""
+    """The work pool; empty if a process of `storyreel serve` runs it."""
     is_paused: bool
     is_waited_for: bool
     """Whether a worker, or a process of `serve`, asks for its runs."""
@@ -63,10 +63,10 @@ class SlotLimit(Frozen):
 
 
 class Survey(Frozen):
-    """Everything of Storyreel on a server."""
+    """All deployments, runs, limits and automations of Storyreel on a server."""
 
     version: str
-    """Of Prefect, as the server says."""
+    """The version of Prefect, as the server says."""
     films: tuple[DeployedFilm, ...]
     pools: tuple[Pool, ...]
     paused_automations: tuple[Automation, ...]

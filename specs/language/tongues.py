@@ -25,7 +25,7 @@ _NAMES = {
 }
 """Names that a region or a script gives in the language itself."""
 UNKNOWN = "und"
-"""The code in an MP4 of a language that nobody has named."""
+"""The code in an MP4 of a language that is not named."""
 
 
 def _canonical(value: object) -> object:

@@ -53,7 +53,7 @@ class Entry(NamedTuple):
     was: str = ""
     """The words that the line had before, if it was changed."""
     languages: frozenset[str] = frozenset()
-    """Those that have a key, with or without a text."""
+    """The languages that have a key, with or without a text."""
 
 
 class Translations(NamedTuple):

@@ -189,7 +189,7 @@ def _private_key(file: Path) -> PrivateKeyTypes:
         message = f"the file that {CERTIFICATE_KEY} names cannot be read: {reason(error)}"
         raise SettingsError(CERTIFICATE_KEY, message, hint=_HOW) from error
     except TypeError as error:
-        message = f"the key that {CERTIFICATE_KEY} names has a passphrase, which nobody is asked for"
+        message = f"the key that {CERTIFICATE_KEY} names has a passphrase, and there is no way to give it"
         next = "openssl pkey -in with-passphrase.pem -out key.pem"
         raise SettingsError(CERTIFICATE_KEY, message, hint="name a key without one", next=next) from error
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -1,4 +1,4 @@
-"""Reads the Content Credentials of a file, whoever wrote them, and checks them against the file."""
+"""Reads the Content Credentials of a file, those of other programs too, and checks them against the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OF_SIGNER = ("credential", "timestamp")
 
 
 class NamedTake(Frozen):
-    """Something that a film is made of, as its credentials name it."""
+    """A take or another part of a film, as its credentials name it."""
 
     name: str
     kind: str = ""
@@ -41,7 +41,7 @@ class NamedTake(Frozen):
     source: str = ""
     """The last part of its digital source type: `trainedAlgorithmicMedia`."""
     own: str = ""
-    """The signer of the credentials that its file had itself, or the address of these; empty if it had none."""
+    """The program that made the credentials that its file had itself, or their address; empty if it had none."""
     own_is_intact: bool | None = None
     """Whether its file was what those say; None if it had none, or they were not fetched."""
 

@@ -26,7 +26,7 @@ class Signing(Frozen):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that credentials say, but for the time. No two signatures have the same bytes."""
+        """All that the credentials state but the time. Signatures cannot be compared: no two have the same bytes."""
         takes = [take.model_dump(mode="json", exclude={"file"}) for take in self.claim.takes]
         claim = self.claim.model_dump(mode="json", exclude={"takes"})
         return _VERSION, claim, takes, self.certificate.chain, self.certificate.timestamps

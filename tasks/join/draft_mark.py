@@ -1,4 +1,4 @@
-"""The word that is drawn into the picture of a draft, so that nobody takes it for the film."""
+"""The word that is drawn into the picture of a draft, so that it is not taken for the film."""
 
 from __future__ import annotations
 

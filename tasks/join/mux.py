@@ -229,7 +229,7 @@ class _Due:
         self._next = next(packets, None)
 
     def before(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        """Those that are due before another packet."""
+        """The packets that are due before another packet."""
         when = (packet.dts or 0) * packet.time_base * self._timescale
         while self._next and self._next[1] <= when:
             yield self._next[0]

@@ -19,7 +19,7 @@ OLDEST = (5, 1)
 
 _ENCODERS = frozenset({"libx264", "aac", "pcm_s16le"})
 _MORE_ENCODERS = frozenset({"libx265", "libsvtav1", "libaom-av1", "prores_ks", "dnxhd"})
-"""Those that only some deliverables need."""
+"""Encoders that only some deliverables need."""
 _FILTERS = """
 adelay aevalsrc afade alimiter ametadata amix anullsrc apad aresample asetpts asplit atrim boxblur bwdif color
 colorchannelmixer concat crop drawtext ebur128 fade format fps hflip loop lut1d lut3d metadata overlay pad pan
@@ -37,7 +37,7 @@ class Binary:
     version: str
     """As it prints it: `n9.0.2-17-g2a571b6068-20260930`, `5.1.9-0+deb12u1`. Other versions write other bytes."""
     encoders: frozenset[str] = frozenset()
-    """Those of picture that it has, of all that are used here."""
+    """The picture encoders that it has, of all that are used here."""
 
     @property
     def release(self) -> tuple[int, int]:

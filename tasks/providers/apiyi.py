@@ -81,7 +81,7 @@ ANSWERS = AnswerTable(
             words=("invalid url (",),
             hint="look at APIYI_BASE_URL",
         ),
-        # A task of nobody, or of another account, is a 400 with this code.
+        # A task that does not exist, or is of another account, is a 400 with this code.
         Rule(meaning=Meaning.NOT_FOUND, codes=("task_not_exist",)),
         Rule(meaning=Meaning.NOT_FOUND, statuses=frozenset({404, 410})),
         # Raised by the gateway before it sends anything to DashScope, whatever the status.

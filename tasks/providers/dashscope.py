@@ -180,7 +180,7 @@ class DashScope(HostedProvider):
         return headers
 
     def order_headers(self, request: Request, urls: AttachmentUrls) -> dict[str, str]:
-        """Those of `submit_headers`, but for speech, of which there are no tasks."""
+        """The headers of an order. None for speech, which is answered at once and has no task."""
         return {} if request.mode is Mode.SPEECH else super().order_headers(request, urls)
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class ProviderError(StoryreelError):
 
 
 class Transient(ProviderError):
-    """Nothing was accepted, or it was only a read: it may be tried again."""
+    """An error before anything was accepted, or of a read: it may be tried again."""
 
     retry_after: float | None = None
     """Seconds that the service asks to wait, or None."""

@@ -142,7 +142,7 @@ class Board(Frozen):
     """The people who are seen, if there may be no picture to show: name, number of colour, and whether the hair is
     long. Empty if there is one."""
     pictured: bool = False
-    """Whether a picture shows somebody else who is in the shot: the figures are then beside that one."""
+    """Whether a picture shows another person of the shot: the figures are then beside that one."""
     titled: bool = False
     """Whether the film lays words over the foot of this picture, which is left free for them."""
     subtitled: bool = False
@@ -181,7 +181,7 @@ _BESIDE_PICTURES = ("angle", "lens", "cast", "pictured", "titled", "subtitled", 
 
 
 class Request(Trusted):
-    """Everything that is sent to a service for one take. Equal requests have one key and are bought once."""
+    """The request that is sent to a service for one take. Equal requests have one key and are bought once."""
 
     provider: str
     model: str

@@ -190,7 +190,7 @@ class AttachmentBuilder:
         return references
 
     def _references(self) -> tuple[Attachment, ...]:
-        """Those that the service is sent, in the order in which the prompt numbers them."""
+        """The references that the service is sent, in the order in which the prompt numbers them."""
         subjects = subjects_of(self.storyboard, self.shot, self._mode, self.made.sheets)
         chosen, problems = choose_references(self.shot, subjects, self.capability)
         self._problems.extend(problems)

@@ -122,17 +122,17 @@ class Seen(NamedTuple):
     drawn: tuple[str, ...] = ()
     """Their keys in the cast."""
     pictured: bool = False
-    """Whether a picture shows somebody else in it."""
+    """Whether a picture shows another person of the shot."""
 
 
 def seen_in(shot: Shot, attachments: Iterable[tuple[Use, Attachment]] = ()) -> Seen:
-    """Those of whom no picture is here already, if none shows the shot itself.
+    """The people of a shot who must be drawn, because no picture of them is here and none shows the shot itself.
 
     Into a picture of the place they are drawn, but not into a still, which a clip begins with.
     """
     here = [(use, each.subject) for use, each in attachments if each.is_picture_here]
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
-        # A place has nobody in it.
+        # The sheet of a place shows no people.
         return Seen((shot.of,)) if not here else Seen()
     if any(use not in ("image", "video") or not subject for use, subject in here):
         return Seen()
@@ -184,7 +184,7 @@ def _are_unlike(one: int, other: int) -> bool:
 
 
 def _of_card(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Board:
-    """Nothing of the film but the lettering is in it: the same words are one card wherever they are shown."""
+    """The board of a card. Of the film it has only the lettering: the same words are one card wherever they stand."""
     own = film.lettering
     words: Card | Credits | None = shot.card or shot.credits
     style, colour = (words.style, words.colour) if words else (None, None)
@@ -214,7 +214,7 @@ def _of_card(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
 
 
 def _of_sheet(film: Storyboard, sheet: PictureShot, font: Path | None) -> Board:
-    """Nothing of the film is in it, as nothing of it is in a sheet that is bought."""
+    """The board of a sheet. It has nothing of the film, like a sheet that is bought."""
     noun = film.cast.get(sheet.of) or film.locations[sheet.of]
     return Board(
         film="",

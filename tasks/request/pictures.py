@@ -39,7 +39,7 @@ def build_pictures(
     font: Path | None = None,
     known: dict[Hashable, tuple[Attachment, ...]] | None = None,
 ) -> Iterator[Request]:
-    """Yield the requests for all takes of a picture, in order; `sheets` are those of whom it shows.
+    """Yield the requests for all takes of a picture, in order; `sheets` are those of the people whom it shows.
 
     The rest is as for `build_requests`. Raises Unsupported if the service cannot make the picture.
     """

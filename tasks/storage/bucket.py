@@ -35,7 +35,7 @@ class BucketError(StoryreelError):
 
 
 class BucketUnavailable(BucketError):
-    """It did not answer, or answered with an error that may pass."""
+    """A bucket that does not answer, or answers with an error that may pass."""
 
 
 class BucketUnusable(BucketError):

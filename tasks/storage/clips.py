@@ -227,7 +227,7 @@ class ClipStore:
         return bool(self.existing([digest]))
 
     def existing(self, digests: Iterable[str]) -> set[str]:
-        """Those of the clips that exist. Their content is not checked."""
+        """The digests of the clips that exist. Their content is not checked."""
         wanted = {digest for digest in digests if digest}
         local = {digest for digest in wanted if self._path(digest).is_file()}
         if not self.bucket or local == wanted:

@@ -1,4 +1,4 @@
-"""The options of `deploy` and `serve`, and what they are turned into."""
+"""The options of `deploy` and `serve`, and the `FilmOptions` that are made of them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ import typer
 
 from storyreel.flows.commands import options
 from storyreel.flows.commands.editing.storyboard_file import overwrite, read_bytes
-from storyreel.flows.errors import NotAllowed
 from storyreel.flows.output import legible
 from storyreel.flows.terminal import Terminal, styled
 
@@ -50,7 +49,8 @@ def import_(
     if not as_json:
         options.print_notes(taken.notes)
         _show(lines, storyboard)
-    is_written = bool(lines) and (yes or (not as_json and _agrees(storyboard)))
+    console = Terminal(stderr=True)
+    is_written = bool(lines) and (yes or (not as_json and options.confirm_writing(storyboard, console)))
     if is_written:
         overwrite(storyboard, before, mark + after.encode())
     if as_json:
@@ -69,12 +69,3 @@ def _show(lines: list[str], storyboard: Path) -> None:
     for line in lines[2:]:
         style = _STYLES.get(line[:1], "")
         console.print(styled((legible(line), style)) if style else legible(line), soft_wrap=True, highlight=False)
-
-
-def _agrees(storyboard: Path) -> bool:
-    """Whether the user agrees to the difference. Raises NotAllowed if not, or if there is no terminal to ask on."""
-    if not options.can_ask(Terminal(stderr=True)):
-        raise NotAllowed("nothing was written", hint="without a terminal that needs --yes")
-    if not typer.confirm(legible(f"Write this to {storyboard}?"), err=True):
-        raise NotAllowed("nothing was written")
-    return True

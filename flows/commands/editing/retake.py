@@ -32,7 +32,7 @@ class Retaken(Frozen):
     shot: Shot
     changes: tuple[Change, ...]
     anew: tuple[str, ...]
-    """Slates of what is made of it, which is made again because another take of it is used."""
+    """Slates of the shots that are made of it, and made again because another take of it is used."""
     is_continued: bool
     is_edited: bool
     """Whether another shot is an edit of a take of it."""
@@ -171,5 +171,5 @@ def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
 
 
 def _used(shot: Shot) -> tuple[object, ...]:
-    """All that the take that is used depends on and that a retake can change."""
+    """The facts on which the used take depends and which a retake can change."""
     return shot.circled_take, shot.action, shot.edit and shot.edit.instruction

@@ -1,4 +1,4 @@
-"""`translate`: what of a film is translated for its subtitles; with --extract it writes what is to be."""
+"""The command `translate`: shows the translations of a film's lines; with --extract it writes the file for them."""
 
 from __future__ import annotations
 

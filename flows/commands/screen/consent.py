@@ -105,7 +105,7 @@ def _least(plan: Plan) -> str:
 
 
 def require_keys(plan: Plan) -> None:
-    """Return if the key of every service is set that a run of the plan asks. Raises RunFailed."""
+    """Return if the keys of all services are set that a run of the plan asks. Raises RunFailed."""
     for name in plan.asked_services:
         if missing := load(name).missing_variable(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")

@@ -35,7 +35,7 @@ class _Row:
     fraction: float = 0.0
     detail: str = ""
     waits: bool = False
-    """Whether something is wrong that it waits for."""
+    """Whether it waits because something is wrong."""
     last_wait: str = ""
     begun: float | None = None
     ended: float | None = None

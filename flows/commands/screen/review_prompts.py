@@ -58,7 +58,7 @@ def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) 
 
 
 def playable_links() -> Links:
-    """The links of takes if a player answers."""
+    """The links of takes; empty ones if no player answers."""
     home = Home.of()
     return Links.of(home) if is_playing(home) else NO_LINKS
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 200
 """A plan with more takes has neighbours that differ in nothing but their slates in one row."""
 _MOST_GROUPS = 1000
-"""Most rows that are printed of a scene even so."""
+"""Most rows that are printed of a scene after neighbours are joined."""
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
 
 
@@ -275,7 +275,7 @@ def _columns(plan: Plan) -> tuple[_Column, ...]:
 
 
 def _made_beside(plan: Plan, take: PlannedTake) -> str:
-    """The price of the same take in the other of film and draft, and what has become of it."""
+    """The price and the state of the same take in the draft, or in the film if this is the draft."""
     other = plan.beside.get((take.shot, take.take))
     if other is None:
         return "–"
@@ -306,7 +306,7 @@ def _differs(column: _Column, plan: Plan) -> bool:
 
 
 def print_rendering(console: Terminal, rendering: Rendering, page: str, unapproved: Sequence[str] = ()) -> None:
-    """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown.
+    """Print the place of a finished film, its cost, its findings, and `page`, where its run is shown.
 
     `unapproved` are the slates of stills that no clip is made of before they are approved. If a player runs, also the
     address at which it plays the film.

@@ -41,7 +41,7 @@ class PlannedDeliverable(Trusted):
     is_made: bool = True
     """Whether the run makes it. Its takes are then among those of the plan."""
     takes: tuple[PlannedTake, ...] = ()
-    """Those that it does not share with the film: made again by services in its shape, their stills, and drawings."""
+    """The takes that it does not share with the film: made by services in its shape, their stills, and drawings."""
     problem: str = ""
     """The reason why services cannot make its shots in its shape; empty if they can, or need not."""
 

@@ -230,7 +230,7 @@ class TakeBuilder:
         return (provider,) if provider else shot.services
 
     def _bought_or_drawn(self, picture: PictureShot, takes: list[PlannedTake]) -> list[PlannedTake]:
-        """Those of a picture that were bought, for an animatic that moves over them; if there are none, drawn ones."""
+        """The bought takes of a picture, for an animatic that moves over them; if there are none, drawn ones."""
         stated = with_states(takes, self.film.title, self.history)
         if bought := [take for take in stated if take.state == "cached"]:
             used = used_take(bought)

@@ -41,8 +41,8 @@ class Shapes(NamedTuple):
     def of_film(
         cls, of: TakeBuilder, takes: Sequence[PlannedTake], provider: str | None, asked: Sequence[str]
     ) -> Shapes:
-        """Those of the film that `of` builds with `takes`. Raises UnknownDeliverable, and StoryboardError if what the
-        services cannot make is asked for."""
+        """The shapes of the film that `of` builds with `takes`. Raises UnknownDeliverable, and StoryboardError if what
+        the services cannot make is asked for."""
         check_names(of.film, asked, is_draft=of.is_draft)
         made: list[PlannedTake] = []
         problems: dict[str, str] = {}

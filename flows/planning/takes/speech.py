@@ -167,7 +167,7 @@ def guide_voice(film: Storyboard, line: LineShot, planner: ShotPlanner) -> list[
 
 
 def _bought(takes: Sequence[PlannedTake]) -> list[PlannedTake]:
-    """Those that are in the store."""
+    """The takes that are in the store, of which the used one is circled."""
     found = [take for take in takes if take.state == "cached"]
     return [take.model_copy(update={"circled": take is used_take(found)}) for take in found]
 

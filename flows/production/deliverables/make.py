@@ -182,7 +182,7 @@ class _DeliverableMaker:
     async def _pictures(
         self, takes: Sequence[PlannedTake], *, has_words: bool
     ) -> tuple[list[HouseClip], Mapping[str, DissolveClip]]:
-        """The clips and dissolves of the cut. Those of the film, if its picture is the same."""
+        """The clips and dissolves of the cut; the film's own, if its picture is the same."""
         if not self._planned.takes and self.house == self._takes.house and self._cut == self._plan.cut:
             clips = await self._takes.house_clips()
             if not has_words or clips[0].signature == await house_signature(self.house):

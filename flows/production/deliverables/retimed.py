@@ -37,7 +37,7 @@ class Retimer:
         )
 
     def words(self, words: Sequence[DrawnWords]) -> list[DrawnWords]:
-        """Words over the picture."""
+        """Words over the picture, at the rate of the deliverable."""
         return [
             each._replace(
                 start=self.frame(each.start),
@@ -48,7 +48,7 @@ class Retimer:
         ]
 
     def tracks(self, tracks: Sequence[TextTrack]) -> list[TextTrack]:
-        """Subtitles; a text that has no frame at the other rate is left out."""
+        """Subtitles at the rate of the deliverable; a text that has no frame there is left out."""
         return [track._replace(texts=tuple(filter(_is_seen, map(self._lines, track.texts)))) for track in tracks]
 
     def _lines(self, lines: TimedLines) -> TimedLines:
@@ -63,7 +63,7 @@ class Retimer:
         return mix._replace(fade_in=self.frame(mix.fade_in), fade_out=self.frame(mix.fade_out))
 
     def _fade(self, frames: int) -> int:
-        """The length of a fade, which stays one: a sound that is cut off clicks."""
+        """The length of a fade at the other rate, at least a frame: a sound that is cut off clicks."""
         return max(1, self.frame(frames)) if frames else 0
 
 

@@ -50,11 +50,11 @@ _LOOKS = 4
 """Times that a slot must be found without a holder: one that was taken or released a moment ago is not, but at a busy
 service there may be another one each time."""
 _PAUSE_SECONDS = (1.0, 2.5)
-"""Between two looks, at random."""
+"""Least and most seconds between two looks; the pause is random."""
 _LEFT_BEHIND = timedelta(minutes=1)
 """Age of a mark that a killed process has left, and that is removed."""
 _OCCUPIED_SECONDS = 30.0
-"""Prefect wants to know how long a released slot was taken, for its average; this is what it limits that to."""
+"""Seconds for which a released slot is reported as taken. Prefect averages them, and cuts them to this."""
 _PAGE, _EVENT_PAGE = 200, 50
 """Flow runs and events in one request; the server's maxima."""
 _EVENTS_SINCE = timedelta(hours=6)
@@ -72,7 +72,7 @@ class LostSlots(Frozen):
     """The limit's name: that of its service, and of its model if it is of one."""
     limit: int
     taken: int
-    """Before the release."""
+    """Slots that were taken before the release."""
     released: int
 
     def __str__(self) -> str:
@@ -232,7 +232,7 @@ def _run_of(event: Event) -> UUID | None:
 
 
 async def _running(client: PrefectClient, runs: Collection[UUID]) -> set[UUID]:
-    """Those of the flow runs that are under way by Prefect's record."""
+    """The ids of the flow runs among these that are under way by Prefect's record."""
     if not runs:
         return set()
     states = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])

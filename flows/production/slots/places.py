@@ -42,16 +42,16 @@ _LOOK_SECONDS = 30.0
 _SERVER_SECONDS = 60.0
 """Seconds that a take waits for a server that does not answer; after them the leases at that server have expired."""
 _DEPLOYED_SERVER_SECONDS = 600.0
-"""The same for a deployed run: many of them may wait, and nobody sees what the service then refuses."""
+"""The same for a deployed run: many of them may wait, and no person sees what the service then refuses."""
 _END_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _AT_ONCE = 8
 """Requests under way at a time."""
 _GONE = (httpx.codes.GONE, httpx.codes.NOT_FOUND)
 _FULL = (httpx.codes.LOCKED, httpx.codes.UNPROCESSABLE_ENTITY)
-"""All slots are taken, or the limit is 0."""
+"""Statuses of the answer for a limit whose slots are all taken, or which is 0."""
 _SERVER_ERRORS = (httpx.HTTPError, TimeoutError, ValueError)
-"""ValueError: the answer cannot be read, as a page of a proxy that has status 200."""
+"""Errors of a request. ValueError is that of an answer that cannot be read, such as a proxy's page with status 200."""
 
 
 @dataclass(eq=False, slots=True)
@@ -81,7 +81,7 @@ class SharedPlaces:
         self._claimed: dict[str, int] = {}
         self._held: list[_Place] = []
         self._left: list[_Place] = []
-        """To be released."""
+        """Places to be released."""
         self._asking: set[asyncio.Task[_Place | None]] = set()
         self._asked: Counter[str] = Counter()
         """Slots that the server is asked for now, by limit."""
@@ -90,10 +90,10 @@ class SharedPlaces:
         self._queues = {name: asyncio.Lock() for name in limits}
         self._freed = {name: asyncio.Event() for name in limits}
         self._asks = {name: asyncio.Lock() for name in limits}
-        """Held while a slot is asked for, which this run then claims, and while lost ones are looked for."""
+        """Locks by limit: held while this run asks for a slot and claims it, and while it looks for lost ones."""
         self._reasons: dict[str, str] = {}
         self._unanswered: dict[str, float] = {}
-        """Since when the server has not answered, in monotonic seconds."""
+        """Monotonic seconds since when the server has not answered, by limit."""
         self._looked: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._uncertain: set[str] = set()
@@ -115,7 +115,7 @@ class SharedPlaces:
             self._leave(place)
 
     def wait_reason(self, limit: str) -> str:
-        """For what a take waits that has no place yet; empty until the server has answered, or has not for long."""
+        """The reason why a take without a place waits; empty until the server has answered or been silent for long."""
         return self._reasons.get(limit, "")
 
     async def keep(self) -> None:
@@ -164,14 +164,14 @@ class SharedPlaces:
         try:
             await self._release_lost(limits)
         except _SERVER_ERRORS as error:
-            if not is_server_lost(error):  # of that the waits tell
+            if not is_server_lost(error):  # waiting takes report that
                 self._log.warning("lost places could not be looked for: %s", shown(error) or type(error).__name__)
 
     async def _release_lost(self, limits: Collection[str]) -> None:
         async with AsyncExitStack() as stack:
             for limit in sorted(limits):
                 await stack.enter_async_context(self._asks[limit])
-            await self._write_claims(is_due=False)  # without the slots that were asked for in vain
+            await self._write_claims(is_due=False)  # so that they no longer include slots that were refused
             for lost in await release_lost_slots(limits):
                 self._log.warning("%s", lost)
                 self._freed[lost.service].set()
@@ -251,7 +251,7 @@ class SharedPlaces:
             self._leave(place)
 
     async def _claim_and_ask(self, limit: str) -> _Place | None:
-        """A place; None if all are taken. It is claimed before: another run releases slots that nobody claims."""
+        """A place; None if all are taken. The claim is written first: other runs release slots without one."""
         async with self._asks[limit]:
             self._asked[limit] += 1
             try:

@@ -54,7 +54,7 @@ def limits_of_takes(takes: Iterable[PlannedTake]) -> list[str]:
 
 
 async def active_limits(limits: Iterable[str], *, is_deployed: bool) -> frozenset[str]:
-    """Those of the limits that are active; one that a person paused is not. That of a model is made if there is none.
+    """The active limits among these; one that a person paused is not. A model's limit is made if it does not exist.
 
     Raises LimitMissing if a deployed run lacks that of a service, as no person would see it exceed what an account
     allows.
@@ -88,7 +88,7 @@ def _compare(name: str, current: GlobalConcurrencyLimitResponse) -> None:
 
 
 async def ensure_limits(limits: Iterable[str], wanted: Mapping[str, int]) -> list[ServiceLimit]:
-    """Create those of these limits that there are not, by default as high as the service, or its model, allows.
+    """Create the missing ones of these limits, by default as high as the service, or its model, allows.
 
     An existing one is changed only if `wanted` names it.
     """

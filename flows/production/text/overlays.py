@@ -19,7 +19,7 @@ from storyreel.tasks.studio import Studio
 Result = TypeVar("Result")
 
 _BLOCK = 256
-"""Frames."""
+"""Frames of a block, by which words are found."""
 
 
 class PieceMaker(Protocol):

@@ -49,7 +49,8 @@ def write_own_subtitles(
 ) -> list[Path]:
     """Write subtitles beside a deliverable, where they differ from those of the film; returns their files.
 
-    Those of an earlier run are removed. Times are in seconds, so those of another rate alone are the film's.
+    Files of an earlier run are removed. Times are in seconds, so a deliverable that differs in its rate alone has the
+    film's.
     """
     known = {track.language: [text.lines for text in track.texts] for track in of_film}
     contents = {

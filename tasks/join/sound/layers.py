@@ -54,7 +54,7 @@ class SoundLayer(Frozen):
     duck: Duck | None = None
     """The sound that lowers it; None for a layer that is never lowered."""
     speaks: bool = False
-    """Whether it is somebody's voice, which lowers layers that duck under speech."""
+    """Whether it is a voice, which lowers layers that duck under speech."""
 
 
 class ShotMix(NamedTuple):
@@ -81,7 +81,7 @@ class FilmSound(Frozen):
 
     layers: tuple[SoundLayer, ...] = ()
     dialogue: tuple[Span, ...] = ()
-    """The shots in which somebody speaks."""
+    """The frames of shots with dialogue."""
     lines: tuple[Span, ...] = ()
     """The places of the lines of dialogue that are heard in clips."""
     mixes: tuple[ShotMix | None, ...] = ()

@@ -92,7 +92,7 @@ class PlacedLayer(NamedTuple):
         return cls(raw, layer.gain, start, end, fade_in, fade_out, layer.duck, skipped, layer.speaks)
 
     def facts(self, first: int, last: int) -> list[object]:
-        """Everything that its part in the samples `[first, last)` of the film depends on."""
+        """The facts that its part in the samples `[first, last)` of the film depends on."""
         place = (max(self.start, first) - self.start) % self._repeated
         rises = (self.start - first, self.fade_in) if self.fade_in and first < self.start + self.fade_in else None
         falls = (self.end - first, self.fade_out) if self.fade_out and self.end - self.fade_out < last else None

@@ -28,7 +28,7 @@ class Connection(NamedTuple):
     reader: Owner
     """The run that reads."""
     lock: str = ""
-    """SQL that locks the purchases of a query until the transaction ends; empty if nobody else can write."""
+    """SQL that locks the purchases of a query until the transaction ends; empty if no other process can write."""
 
 
 def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -120,7 +120,7 @@ def events(connection: Connection, key: str) -> tuple[Event, ...]:
 
 
 def claimed(connection: Connection, provider: str, tasks: Iterable[str]) -> dict[str, str]:
-    """Those of a service's task ids that are in any purchase's history, each with the key of the first that had it."""
+    """The task ids of a service that are in any purchase's history, each with the key of the first that had it."""
     found: dict[str, str] = {}
     for some in in_batches(map(storable, tasks)):
         names, values = marks("task", some)

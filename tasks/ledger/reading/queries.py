@@ -84,7 +84,7 @@ class Queries(ABC):
         return self._reading(lambda connection: purchases.events(connection, key))
 
     def claimed(self, provider: str, tasks: Iterable[str]) -> frozenset[str]:
-        """Those of a service's task ids that any purchase has or had."""
+        """The task ids of a service, among these, that any purchase has or had."""
         wanted = list(tasks)
         return frozenset(self._reading(lambda connection: purchases.claimed(connection, provider, wanted)))
 

@@ -71,7 +71,7 @@ class Person(NamedTuple):
 
 
 def people_of(board: Board) -> tuple[Person, ...]:
-    """Those whom a board shows."""
+    """The people whom a board shows."""
     return tuple(Person(number, has_long_hair) for _, number, has_long_hair in board.cast)
 
 

@@ -159,7 +159,7 @@ def _portraits(
 ) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
     """A shot with references of another shape: they are beside the action, each with the camera move.
 
-    Beside them is a figure of everybody of whom there is no picture, as far as there is room.
+    Beside them is a figure of each person without a picture, as far as there is room.
     """
     shown = tuple(picture for picture in found if not fills(picture, board, canvas))
     if board.pictured:

@@ -67,7 +67,7 @@ def mark_of(path: Path) -> bytes:
 def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
     """The first local picture of each character and prop, in the order of the request. Raises MediaError.
 
-    A sheet only of whom there is no other picture.
+    A sheet only of people without another picture.
     """
     found: dict[str, Picture] = {}
     for reference in request.references:

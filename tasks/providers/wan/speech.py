@@ -49,7 +49,7 @@ INSTRUCTED_VOICES = tuple(
     for voice in _VOICES[: _VOICES.index("Bodega")]
     if voice not in ("Jennifer", "Ryan", "Katerina", "Aiden", "Ebona")
 )
-"""Those of `qwen3-tts-instruct-flash`: powower.mintlify.app/cn/zmodelAudio/ali/qwen3-tts-instruct-flash."""
+"""The voices of `qwen3-tts-instruct-flash`: powower.mintlify.app/cn/zmodelAudio/ali/qwen3-tts-instruct-flash."""
 
 
 def qwen_speech(model: str, **differing: Any) -> Model:

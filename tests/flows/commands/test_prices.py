@@ -103,7 +103,7 @@ def test_a_refresh_shows_what_moved_and_writes_it_only_if_the_user_agrees(
 def test_on_a_terminal_the_user_is_asked(
     aimlapi: Aimlapi, prices: Told, home: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    monkeypatch.setattr("storyreel.flows.commands.prices.can_ask", lambda console: True)
+    monkeypatch.setattr("storyreel.flows.commands.options.can_ask", lambda console: True)
     monkeypatch.setattr("sys.stdin", StringIO(f"{answer}\n"))
     told = prices("--refresh")
     assert f"Write this to {home / 'prices.yaml'}?" in told.stderr
