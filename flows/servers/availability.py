@@ -116,7 +116,7 @@ class Availability:
 
     async def wait(self) -> bool:
         """Wait until the server answers; False if it has not within the run's patience."""
-        if not self._api:  # an ephemeral server, which has no other client
+        if not self._api:  # It is not watched.
             return True
         self._has_answered.clear()
         self._is_asked.set()
