@@ -18,8 +18,8 @@ from typing import TypeVar
 import ffmpeg
 from ffmpeg.nodes import OutputStream
 
+from storyreel.tasks.cores import one_core
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
-from storyreel.tasks.media.cores import one_core
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.progress import Progress
 

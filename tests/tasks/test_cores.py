@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.media import cores
+from storyreel.tasks import cores
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="films do not share cores there")
 
 _HOLDING = """
 import asyncio, os, sys
 os.sched_getaffinity = lambda _: {0}
-from storyreel.tasks.media.cores import one_core
+from storyreel.tasks.cores import one_core
 async def main():
     async with one_core():
         print("held", flush=True)
