@@ -81,7 +81,8 @@ class PriceList(Frozen):
         videos = tuple([reference.seconds for reference in request.references if reference.kind == "video"])
         parts = bool(request.first_clip), request.edited and request.edited.seconds
         spoken = self._characters(request)
-        which = (request.provider, request.model, request.mode.product, request.resolution, request.seconds, videos,
+        length = request.seconds.as_integer_ratio()  # looked up faster than a fraction
+        which = (request.provider, request.model, request.mode.product, request.resolution, length, videos,
                  parts, spoken)  # fmt: skip
         quotes = self._quotes
         if (quote := quotes.get(which)) is None:

@@ -10,12 +10,15 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.capability import Capability, Model
-from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import HOME, MODELS, Settings
+
+if TYPE_CHECKING:
+    from storyreel.tasks.providers.capability import Capability, Model
+    from storyreel.tasks.providers.provider import Provider
 
 _PREFIX = "storyreel-"
 

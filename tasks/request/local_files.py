@@ -10,14 +10,15 @@ import warnings
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.providers.capability import MediaLimits, Model
 from storyreel.tasks.providers.models import find_model, models_of
-from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.request import AttachmentKind, Use
+
+if TYPE_CHECKING:
+    from storyreel.tasks.providers.capability import MediaLimits, Model
+    from storyreel.tasks.providers.provider import Provider
+    from storyreel.tasks.providers.request import AttachmentKind, Use
 
 _MB = 1_000_000
 _SLACK = Fraction(1, 10)
@@ -35,7 +36,7 @@ class FileProblem(NamedTuple):
     """The next step, may be empty."""
 
 
-class FileFacts(Frozen):
+class FileFacts(NamedTuple):
     """The properties of a file. A voice or sound has sides of 0; `seconds` is None for a picture and if unknown."""
 
     format: str

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard, TakeEdit
-from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.request import Attachment
 from storyreel.tasks.request.article import with_article
+
+if TYPE_CHECKING:
+    from storyreel.tasks.providers.capability import Capability
+    from storyreel.tasks.providers.request import Attachment
 
 _MOVES = {
     "static": "The camera does not move",

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storyreel.specs.derived.lines import lines_of, lines_of_shot
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.settings import MEDIA_URL
+
+if TYPE_CHECKING:
+    from storyreel.tasks.providers.capability import Capability
 
 
 def why_not_sent(

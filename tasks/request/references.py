@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
-from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.request import Attachment
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
+
+if TYPE_CHECKING:
+    from storyreel.tasks.providers.capability import Capability
+    from storyreel.tasks.providers.request import Attachment
 
 Subjects = Sequence[tuple[str, tuple[Reference, ...]]]
 """The references of a shot by what they show, the best of each first; those of the shot itself under an empty key."""

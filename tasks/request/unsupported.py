@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
-from storyreel.tasks.providers.capability import Capability, Model
 from storyreel.tasks.providers.models import find_model, models_of, speech_model, still_model
-from storyreel.tasks.providers.provider import Provider
+
+if TYPE_CHECKING:
+    from storyreel.tasks.providers.capability import Capability, Model
+    from storyreel.tasks.providers.provider import Provider
 
 
 class Unsupported(StoryreelError):
