@@ -1,4 +1,4 @@
-"""The cut: which frames of the film each shot fills, and how many frames of its take that needs.
+"""The cut: the frames of the film that each shot fills, and the frames of its take that this needs.
 
 The running time is the sum of the shots' lengths; a transition never changes it. A dissolve of D frames begins
 D // 2 frames before the cut, so the incoming shot needs D // 2 frames more at its head and the outgoing shot the rest
@@ -115,7 +115,7 @@ class Cut(NamedTuple):
 
 
 class EditPoints(NamedTuple):
-    """Which frames of a take are used. Counts are frames at the film's rate.
+    """The frames of a take that are used. Counts are frames at the film's rate.
 
     A conformed clip has `total` frames: `hold_head` copies of the first used frame, the used frames, `hold_tail`
     copies of the last used frame. Its first `join_in` and last `join_out` frames are part of a dissolve.
@@ -133,7 +133,8 @@ class EditPoints(NamedTuple):
     fade_out: int = 0
 
     def within(self, available: int) -> EditPoints:
-        """As many frames, earlier if the take has fewer than planned; all of them and more if it is shorter still."""
+        """The edit points in a take of `available` frames: as many frames, earlier if it has fewer than planned, and from
+        its first one if it has fewer than are used."""
         return self._replace(first=max(0, min(self.first, available - self.frames)))
 
     @property
@@ -153,7 +154,7 @@ _DEFAULT = Duration("0.5s")
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 Anchor = Literal["free", "first", "last"]
-"""Which frame of a take must be used: its first if the shot continues another, its last if another continues it."""
+"""The frame of a take that must be used: its first if the shot continues another, its last if another continues it."""
 
 
 class CutProblem(NamedTuple):
@@ -212,7 +213,7 @@ def _build(storyboard: Storyboard, spoken: Mapping[str, int]) -> tuple[tuple[Eve
 
 
 def edit_points(event: Event, available: int, anchor: Anchor, given: int = 0) -> EditPoints:
-    """Which of the `available` frames of a take are used for an event; edge frames are repeated for those it lacks.
+    """The frames of a take of `available` ones that are used for an event; edge frames stand for those that it lacks.
 
     The first `given` frames are the end of the clip that it continues: they show what the film shows before the cut,
     and are used as handles alone. All other handles are taken from the take as far as it has frames to spare, at the

@@ -124,7 +124,7 @@ def find_shot(film: Storyboard, slate: str) -> Shot:
 
 
 def _shot_with_takes(film: Storyboard, slate: str) -> Shot:
-    """The same, of which there may be other takes. Raises StoryboardError for a card, which is drawn from its words."""
+    """The shot of a slate, which can have other takes. Raises StoryboardError for a card: its words make it."""
     shot = find_shot(film, slate)
     if shot.is_card:
         raise _error(_where(film, shot), f"{slate} is drawn from its words, and has no other takes", "change them here")
@@ -196,7 +196,7 @@ def _edit(
 
 
 def _key_of_picture(key: str) -> str:
-    """The key of a still that a key of a shot is called there."""
+    """The key of a still that has the meaning of this key of a shot."""
     return "prompt" if key == "action" else key
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 _BUILDING = RLock()
-"""Held while a model is built."""
+"""Lock that is held while a model is built."""
 _set = object.__setattr__
 
 

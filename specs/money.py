@@ -37,7 +37,7 @@ class Money(Frozen):
     """ISO 4217: USD, CNY, EUR."""
 
     def __str__(self) -> str:
-        """Rounded to the hundredth, `1.95 USD`; exactly if it would be rounded to 0; `1.00E+60 USD` beyond reason."""
+        """Rounded to the hundredth, `1.95 USD`; exact if it would be rounded to 0; `1.00E+60 USD` beyond reason."""
         if self.amount.adjusted() > _MOST_PLACES:
             return f"{self.amount:.2E} {self.currency}"
         rounded = self.amount.quantize(Decimal("0.01"), ROUND_HALF_UP, _WIDE)
@@ -45,7 +45,7 @@ class Money(Frozen):
 
     @property
     def exactly(self) -> str:
-        """With all its decimals, at least two, `0.084 USD`: for rates, and where amounts are compared."""
+        """The amount with all its decimals, at least two, `0.084 USD`: for rates, and where amounts are compared."""
         whole, _, decimals = f"{self.amount:f}".partition(".")
         return f"{whole}.{decimals.rstrip('0'):0<2} {self.currency}"
 
@@ -60,7 +60,7 @@ def sums(amounts: Iterable[Money]) -> tuple[Money, ...]:
 
 
 def parse_money(text: str) -> Money:
-    """`20 USD`, `USD 20`, `$20`, `20 €`, or `20`, which is USD.
+    """The amount that a text names: `20 USD`, `USD 20`, `$20`, `20 €`, or `20`, which is USD.
 
     Exact, never negative, at most six decimals. Raises ValueError with `what is wrong; what to write instead`.
     """
@@ -88,7 +88,7 @@ def single_total(totals: tuple[Money, ...], unpriced: int) -> dict[str, Any] | N
 
 
 def sums_as_json(prices: Iterable[Money | None]) -> dict[str, Any]:
-    """Their sums for programs; `total` is null if a price is unknown or there are several currencies."""
+    """The sums of prices for programs; `total` is null if a price is unknown or there are several currencies."""
     every = list(prices)
     totals, unpriced = sums(price for price in every if price), every.count(None)
     return {

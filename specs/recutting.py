@@ -27,9 +27,9 @@ class Recut(Frozen):
     """A change of a film's cut."""
 
     order: tuple[str, ...]
-    """The slates of the shots that are in it, in their order."""
+    """The slates of the shots in the new cut, in their order."""
     values: Mapping[str, Mapping[str, NewValue]]
-    """By slate, the keys with other values; None removes a key."""
+    """The keys that change, with their values, by slate; None removes a key."""
     ending: Mapping[str, str] | None = None
     """The new ending; None if it stays."""
 

@@ -48,7 +48,7 @@ class _Generator(GenerateJsonSchema):
         return False
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        """With the descriptions of the fields."""
+        """The schema of a model, with the descriptions of its fields."""
         made = super().model_schema(schema)
         model: type[BaseModel] = schema["cls"]
         for name, text in field_descriptions(model).items():
@@ -59,7 +59,7 @@ class _Generator(GenerateJsonSchema):
         return made
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Leaves out defaults that are models, lists, empty or None."""
+        """The schema of a field with its default, left out if that is a model, a list, empty or None."""
         default = schema.get("default")
         inner = self.generate_inner(schema["schema"])
         if default is None or default == "" or not isinstance(default, str | int | float):
@@ -67,12 +67,12 @@ class _Generator(GenerateJsonSchema):
         return inner if default is None else {**inner, "default": default}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """Refuses names that match no pattern, as the models do."""
+        """The schema of a mapping, which refuses names that match no pattern, as the models do."""
         return {**super().dict_schema(schema), "additionalProperties": False}
 
 
 def _tidy(schema: Any) -> Any:
-    """Without titles, and with each paragraph of a description on one line."""
+    """A schema without titles, and with each paragraph of a description on one line."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The files and addresses that a storyboard names: whether they exist, and are of the kind that they must be.
+"""Checks of the files and addresses that a storyboard names: they exist, and are of the right kind.
 
 Only the first bytes of a file are read; nothing is decoded and nothing is fetched. Files outside of the storyboard's
 folder lie elsewhere when a storyboard was packed and brought to another machine: see `packed_path`.

@@ -1,4 +1,4 @@
-"""The variables of a storyboard for a form: their values, where they are used, and which values they may have.
+"""The variables of a storyboard for a form: their values, their uses, and the values that they may have.
 
 A variable that is a value of its own, as in `takes: ${takes}` or `location: ${where}`, can only be what that key
 accepts; one inside a text can be any text.
@@ -29,7 +29,7 @@ class Variable(Frozen):
 
     name: str
     value: str
-    """In this run: of the file, or set for it."""
+    """The value in this run: that of the file, or one that was set for the run."""
     choices: tuple[str, ...] = ()
     """The only values that it may have; empty if it may be any text."""
     used_in: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ class Places(Protocol):
         """A context that holds a place, and waits for one before."""
 
     def wait_reason(self, limit: str) -> str:
-        """For what a take waits that has no place yet; empty if there is nothing to tell."""
+        """The reason why a take without a place waits; empty if there is none to report."""
 
 
 class _AnyNumber:
@@ -73,7 +73,7 @@ class Studio:
         places: Places | None = None,
         enter: Callable[[Provider], Awaitable[Provider]] | None = None,
     ) -> None:
-        """`providers` are open if `enter`, which opens one, is None."""
+        """Hold these objects. `enter` opens a provider; if it is None, `providers` are open already."""
         self.ledger = ledger
         """Waits for other programs and for the disk: on the event loop use `ask`, `note` and `intend`."""
         self.clips = clips
@@ -158,7 +158,7 @@ class Studio:
     async def ask_briefly(
         self, question: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs
     ) -> Result | None:
-        """As `ask`; None if the ledger cannot be read, or has not answered in some seconds."""
+        """The ledger's answer as of `ask`; None if it cannot be read, or has not answered in some seconds."""
         with suppress(LedgerError, TimeoutError):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await self.ask(question, *args, **kwargs)
@@ -211,7 +211,7 @@ class Studio:
             raise
 
     async def is_woken(self, service: str, task: str) -> bool:
-        """Whether a webhook of a service has told of a task since this was last asked."""
+        """Whether a webhook of a service has reported a change of a task since this was last asked."""
         return await self._wakeups.start(partial(self.ledger.take_wakeup, service, task))
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A service that can make a take, and how far it has come."""
+"""A service that can make a take, and the state of the take there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The draft of a film and the film itself, side by side: what to know of both, and the finals of approved drafts."""
+"""The draft of a film and the film itself, side by side: notes on both, and the finals of approved drafts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.unsupported import Unsupported
 
 SIMILAR = "A draft has the seeds of its film; another model or size makes a similar clip of a seed, not the same."
-"""The limit of a draft, as it is told everywhere."""
+"""The note on the limits of a draft, for all who print it."""
 
 _OF_DRAFT = ("provider", "model")
 """Keys of a shot that `draft` may replace."""

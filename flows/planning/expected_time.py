@@ -1,4 +1,4 @@
-"""Estimates how long a run will take, by how long earlier takes took and how many may be made at once."""
+"""Estimates the time of a run, by the durations of earlier takes and the limits of takes at once."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _plan(
 
 
 def _warned(builder: TakeBuilder, plan: Plan) -> Plan:
-    """The plan with what is to be known of the subtitles of its deliverables that are made."""
+    """The plan with warnings about the subtitles of its deliverables that are made."""
     made = [each.written for each in plan.deliverables if each.is_made]
     if not any(each.format.model_fields_set or each.subtitles for each in made):
         return plan

@@ -22,7 +22,7 @@ from storyreel.tasks.prices.price_list import PriceList
 
 
 class Planner(NamedTuple):
-    """A film, where its ledger and clips are, and what was asked for: each plan reads the ledger anew."""
+    """A film with its home and all that was asked for: each plan reads the ledger anew."""
 
     film: Storyboard
     home: Home
@@ -33,7 +33,7 @@ class Planner(NamedTuple):
     draft: bool = False
     """Whether its plans are of the film's draft."""
     deliverables: tuple[str, ...] = ()
-    """The names of those that are made; all if there are none."""
+    """The names of the deliverables that are made; all if there are none."""
 
     @classmethod
     def of(
@@ -102,7 +102,7 @@ class Planner(NamedTuple):
             return self._replace(selection=()).plan(with_verdicts(history, verdicts))
 
     def refreshed(self, plan: Plan) -> Plan:
-        """The same takes with their present states, after some of them were made."""
+        """The plan with the present states of its takes, after some of them were made."""
         with open_history(self.home) as history:
             takes = with_states(plan.takes, plan.title, history, is_draft=plan.is_draft)
             return plan.model_copy(update={"takes": tuple(takes)})

@@ -1,4 +1,4 @@
-"""The parameters of a run: which film, which service, which shots, at most for how much, and where the film goes."""
+"""The parameters of a run: film, service, shots, budget, and the place of the finished film."""
 
 from __future__ import annotations
 

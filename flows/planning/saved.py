@@ -72,7 +72,7 @@ class SavedPlan(Frozen):
     selection: tuple[str, ...]
     draft: bool = False
     deliverables: tuple[str, ...] = ()
-    """The names of those that are made; all if there are none."""
+    """The names of the deliverables that are made; all if there are none."""
     takes: tuple[SavedTake, ...]
     cut: tuple[tuple[str, int, int, int], ...]
     """For each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""

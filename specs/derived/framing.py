@@ -1,4 +1,4 @@
-"""Whether what is written of a shot's centre can be kept in the deliverables of its film."""
+"""Warnings of the centres of shots that cannot be kept in the deliverables of their film."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _cut(deliverable: Deliverable, film: Format) -> tuple[Axis, Fraction] | None
 
 
 def _beyond(centre: Centre, cut: tuple[Axis, Fraction] | None) -> Iterator[tuple[Axis, float, float]]:
-    """The side, what is written, and the nearest centre that can be, if that differs."""
+    """The side, the written centre, and the nearest one that is possible, if that differs."""
     if cut is None:
         return
     axis, kept = cut

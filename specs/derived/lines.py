@@ -1,4 +1,4 @@
-"""The spoken lines of a film: which there are, how long they last, and where in the cut each is heard.
+"""The spoken lines of a film, their lengths, and their places in the cut.
 
 A line is as long as its recording or its speech; of one that has neither yet the length is estimated by its letters.
 """
@@ -48,7 +48,7 @@ class SpokenLine(NamedTuple):
     speaker: str
     """`narrator`, or a key of the cast."""
     text: str
-    """With names in the place of keys, of dialogue."""
+    """The words; in dialogue names stand in place of keys."""
     sound: str | None = None
     """Its recording, as written."""
     delivery: str = ""
@@ -121,7 +121,7 @@ def with_names(film: Storyboard, text: str) -> str:
 
 
 def name_of(film: Storyboard, line: SpokenLine) -> str:
-    """The name of who speaks a line; empty for the narrator."""
+    """The name of the speaker of a line; empty for the narrator."""
     return film.names.get(line.speaker, "" if line.speaker == NARRATOR else line.speaker)
 
 
@@ -223,7 +223,7 @@ def _dialogue(film: Storyboard, shot: Shot) -> tuple[SpokenLine, ...]:
 
 
 def _seconds_of_dialogue(film: Storyboard, shot: Shot, lengths: Lengths) -> Fraction:
-    """The whole dialogue of a shot, or its one recording."""
+    """Seconds of the whole dialogue of a shot, or of its one recording."""
     if shot.sound and shot.shot in lengths:
         return lengths[shot.shot]
     return sum((length_of(line, lengths) for line in _dialogue(film, shot)), Fraction(0))
@@ -273,7 +273,7 @@ def _dialogue_places(
     known = [lengths.get(line.slate) for line in lines]
     seconds = [each for each in known if each is not None]
     if shot.lasts_as_speech and not shot.sound:
-        seconds = [length_of(line, lengths) for line in lines]  # its narration follows
+        seconds = [length_of(line, lengths) for line in lines]  # The narration of the shot follows.
     elif len(seconds) != len(lines):
         letters = sum(len(line.text) for line in lines) or 1
         room = end - begin - rate.seconds(pad)

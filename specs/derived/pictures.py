@@ -41,8 +41,8 @@ def path_of_picture(film: Storyboard, picture: PictureShot) -> KeyPath:
 
 
 def made_of(film: Storyboard) -> dict[str, set[str]]:
-    """The slates that each shot and picture of a film is made of: what it continues or edits, its stills, and the
-    sheets of whom it shows."""
+    """The slates that each shot and picture of a film is made of: the shot that it continues or edits, its stills, and
+    the sheets of the people whom it shows."""
     found: dict[str, set[str]] = {}
     for shot in film.all_shots:
         sheets = {picture_slate(key, "sheet") for key in film.sheets_of(shot)}

@@ -1,4 +1,4 @@
-"""Whether words in a film are seen for long enough to be read."""
+"""Warnings of words in a film that are seen for too short a time to be read."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _too_short(what: str, texts: Iterable[str], seconds: Fraction) -> Iterator[s
 
 
 def _height(credits: Credits, film: Storyboard) -> Fraction:
-    """About the height of a roll, in shorter sides of the picture."""
+    """The approximate height of a roll, in shorter sides of the picture."""
     width, height = film.format.size
     lines = sum(len(entry.names) + (bool(entry.role) and height >= width) for entry in credits.entries)
     return lines * _LINE + len(credits.entries) * _GAP

@@ -18,7 +18,7 @@ class LineShot(Shot):
     voice: str | None
     """The service's name of the voice; None for its first."""
     language: str
-    """Empty if it is not known."""
+    """The tag of the language that is spoken; empty if it is not known."""
 
 
 def lines_to_speak(film: Storyboard, shots: Iterable[Shot] | None = None) -> Iterator[LineShot]:

@@ -1,4 +1,4 @@
-"""The words over a film's picture in its cut: which frames of the film each lies over, and how it comes and goes."""
+"""The words over a film's picture, each with its frames of the film and its fades."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storyreel.specs.timing import FrameRate
 _SHORTEST = Fraction(2)
 """Seconds that words are seen at least between their fades."""
 _FADE = Fraction(1, 2)
-"""Seconds."""
+"""Seconds in which words come, and in which they go."""
 
 
 class PlacedWords(NamedTuple):

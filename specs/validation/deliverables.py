@@ -13,11 +13,11 @@ from storyreel.specs.problems.problem import KeyPath, Problem
 from storyreel.specs.storyboard import Storyboard
 
 _NONE = "none"
-"""In the place of names: no deliverable."""
+"""The word in place of names for no deliverable."""
 
 
 def deliverable_problems(storyboard: Storyboard) -> Iterator[Problem]:
-    """Deliverables of one name, or of which a key contradicts another or names what the film does not have."""
+    """Problems of deliverables: two of one name, a key that contradicts another or names what the film lacks."""
     first: dict[str, int] = {}
     for number, deliverable in enumerate(storyboard.deliverables):
         path: KeyPath = ("deliverables", number)

@@ -38,7 +38,7 @@ class Language(NamedTuple, Generic[Model]):
 
     model: type[Model]
     name: str
-    """As in `this is not a …`."""
+    """The name of the kind, as in `this is not a …`."""
     beginning: str
     """The hint for a file that is empty or something else: how such a file begins."""
     meaning: Mapping[str, str] = MEANING
@@ -103,7 +103,7 @@ def _written_path(path: KeyPath, positions: Positions, language: Language[Any]) 
 
 
 def _text(path: KeyPath, written: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
-    """`written` is the path that the message names."""
+    """The message and hint for an error; `written` is the path that the message names."""
     what, kind = _called(written), error["type"]
     if kind == "missing":
         return _missing(path, language)
@@ -191,7 +191,7 @@ def _too_long(what: str, error: ErrorDetails) -> Text:
 
 
 def _no_list(what: str, error: ErrorDetails, model: type[BaseModel] | None) -> Text:
-    """`model` is what an entry must be, if it has keys."""
+    """The message and hint for a value that is no list; `model` is that of an entry, if it has keys."""
     value = error["input"]
     one = shown(value, 30) if isinstance(value, str | int | float) else "{…}" if isinstance(value, Mapping) else "…"
     if model and not isinstance(value, Mapping) and not issubclass(model, ShorthandModel):

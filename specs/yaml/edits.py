@@ -34,7 +34,7 @@ _ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\u
 
 NewValue = Scalar | Mapping[str, Scalar]
 Place = tuple[int, int]
-"""Line and column, from 1."""
+"""A place in a file: line and column, from 1."""
 NewValues = Mapping[str, NewValue]
 """New values of a mapping's keys, each a scalar or a mapping of scalars; None removes a key."""
 

@@ -69,7 +69,7 @@ class Take(Frozen):
 
     @property
     def product(self) -> str:
-        """A word for it."""
+        """The product, in a word."""
         return self.request.mode.product
 
     @property
@@ -160,7 +160,7 @@ async def _kept_answer(take: Take, task: str, provider: Provider, studio: Studio
 
 def _has_ended(answer: TaskStatus) -> bool:
     end = answer.expires
-    # A service of another author may leave out the zone.
+    # A service from a third-party package may leave out the zone.
     return end is not None and (end if end.tzinfo else end.replace(tzinfo=UTC)) <= datetime.now(UTC)
 
 
@@ -178,7 +178,7 @@ def _discard_answers(studio: Studio, key: str, task: str) -> None:
 
 
 async def note_accepted(take: Take, studio: Studio) -> None:
-    """Note an order of a take in the ledger that a service has accepted, and of which only the disk of this host knows.
+    """Note in the ledger an order of a take that a service has accepted and that only the disk of this host records.
 
     So it is after a run was killed, or stopped, while the ledger was locked. Call before a take is ordered or awaited.
     """
@@ -192,7 +192,7 @@ async def note_accepted(take: Take, studio: Studio) -> None:
 
 
 async def note_kept_clips(take: Take, studio: Studio, patience: Patience) -> None:
-    """Mark a take as finished of which a clip was stored here, but not noted in the ledger.
+    """Mark a take as finished whose clip was stored here, but not noted in the ledger.
 
     So it is after a run was killed between the two, or could not write to the ledger or the bucket. Call before a take
     is ordered or awaited: its row may be in any state. Raises Transient or Terminal if the bucket cannot be used.

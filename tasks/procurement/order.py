@@ -38,7 +38,7 @@ _PLACE_SECONDS = 6 * 3600
 queue always moves."""
 
 Intent = Callable[[Ledger, Callable[[], bool]], bool]
-"""As of `Studio.intend`."""
+"""An intent for `Studio.intend`."""
 
 
 async def obtain(take: Take, studio: Studio, log: Log, patience: Patience) -> Clip:
@@ -54,7 +54,7 @@ async def obtain(take: Take, studio: Studio, log: Log, patience: Patience) -> Cl
         error.hint = error.hint or await order.standing()
         raise
     except TaskForgotten:
-        raise  # which says itself what the order's state is
+        raise  # Its message says what the order's state is.
     except Terminal as error:
         if await order.is_open():
             error.hint = "; ".join(filter(None, (error.hint, await order.standing())))
@@ -75,7 +75,7 @@ class _TakeOrder:
         return self.studio.provider(self.take.order.provider)
 
     async def _opened(self) -> Provider:
-        """The service, open. Raises Terminal if its key is missing."""
+        """The service, opened if it is not open. Raises Terminal if its key is missing."""
         await self.studio.open([self.take.order.provider])
         return self.provider
 
@@ -298,6 +298,6 @@ class _TakeOrder:
         report_stage(self.take.order.slate, self.take.order.take, stage, detail=detail)
 
     async def _cost(self) -> str:
-        """The end of a sentence; empty if the cost is not known."""
+        """A clause with the cost, for the end of a sentence; empty if it is not known."""
         purchase = await self._find() if self.provider.paid else None
         return f", it cost {purchase.cost.exactly}" if purchase and purchase.cost else ""

@@ -16,7 +16,7 @@ from storyreel.tasks.providers.errors import ProviderError, Transient
 Log: TypeAlias = "Logger | LoggerAdapter[Any]"
 
 _TELL_SECONDS = 2.0
-"""Seconds after which a wait for a place that other runs hold is told, and its reason is looked at again."""
+"""Seconds after which a wait for a place that other runs hold is reported, and its reason is read again."""
 
 
 class Overdue(ProviderError):
@@ -71,7 +71,7 @@ class Patience:
             raise
 
     def tell(self, log: Log, stage: Stage, reason: str, again: float | None = None) -> None:
-        """Tell listeners, and the log once, for what the take waits; `again` is in seconds."""
+        """Report the reason why the take waits to listeners, and once to the log; `again` is in seconds."""
         text = reason if again is None else f"{reason}; again in {lasting(again)}"
         report_stage(self._slate, self._take, stage, detail=text, waits_for=reason)
         if reason != self._told:
@@ -80,7 +80,7 @@ class Patience:
 
     @contextmanager
     def telling(self, log: Log, reason: Callable[[], str]) -> Iterator[None]:
-        """A context of a wait that is told if it lasts, and again with each other reason."""
+        """A context of a wait that is reported if it lasts, and again whenever its reason changes."""
         telling = asyncio.create_task(self._tell_again(log, reason))
         try:
             yield

@@ -1,4 +1,4 @@
-"""Opens every file that a film names, so that what only the end of a run reads is known before anything is bought."""
+"""Opens every file that a film names, so that a damaged one is found before anything is bought, and not at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warnings of a plan: what may not look as intended, although the storyboard is valid."""
+"""Warnings of a plan: results that may not be intended, although the storyboard is valid."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def warnings_of(
 def _signature(film: Storyboard) -> Iterator[str]:
     """A note on the certificate that the film would be signed with."""
     if film.credentials is not None:
-        from storyreel.tasks.credentials.certificate import signing_note  # of the few films that are signed
+        from storyreel.tasks.credentials.certificate import signing_note  # Few films are signed.
 
         if note := signing_note():
             yield note

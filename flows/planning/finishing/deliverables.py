@@ -1,4 +1,4 @@
-"""The deliverables of a planned film: their sizes and cuts, and which of them a run makes."""
+"""The deliverables of a planned film: their sizes and cuts, and the ones that a run makes."""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ def _burnt_in(film: Storyboard, cut: Cut, lengths: Lengths) -> Sequence[Cue]:
 
 
 def _over_label(film: Storyboard, label: Label, cues: Sequence[Cue], words: Sequence[PlacedWords]) -> Iterator[str]:
-    """The first few words and subtitles are tried: most films have them in the same places throughout."""
+    """Warnings of words and subtitles over the label. Only the first few are tried: most films have them in the same
+    places throughout."""
     mark = LabelMark(text=label.visible, corner=label.corner, font=own_font(film))
     image, at = mark.drawn(film.format.size)
     own = _box(Placed(image, at))

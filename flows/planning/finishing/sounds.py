@@ -34,7 +34,7 @@ class PlannedSound(Frozen):
         )
 
     def facts(self) -> dict[str, str]:
-        """All that is heard because of it, by name; empty texts for what there is none of. Reads the files."""
+        """The facts of its parts, by name; an empty text for a part that it does not have. Reads the files."""
         return {
             "music": ", ".join(f"{file_digest(file)} {_said(each)}" for file, each in self.music),
             "ambience": ", ".join(f"{scene} {file_digest(file)} {_said(each)}" for scene, file, each in self.ambience),

@@ -1,4 +1,4 @@
-"""The subtitles of a film: what is said, where in the cut, in each of its languages; and what they lack."""
+"""The subtitles of a film in each of its languages, placed in its cut, and warnings about them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SubtitleTrack(NamedTuple):
     """Its tag; empty for a film that names no language."""
     cues: tuple[Cue, ...]
     texts: tuple[TimedText, ...]
-    """The same with times in seconds."""
+    """The subtitles with times in seconds."""
     departures: tuple[Departure, ...]
 
 

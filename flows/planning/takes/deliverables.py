@@ -1,4 +1,4 @@
-"""The deliverables of a film in its plan: what each has made for itself, and which of them the run makes."""
+"""The deliverables of a film in its plan: the takes that each has of its own, and the ones that the run makes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Shapes(NamedTuple):
 
     of: TakeBuilder
     takes: tuple[PlannedTake, ...] = ()
-    """Of all deliverables, whether they are made or not."""
+    """The takes of all deliverables, whether these are made or not."""
     asked: tuple[str, ...] = ()
     """The names of the deliverables that are made, or `none`; empty for all that cost nothing besides the film."""
     problems: Mapping[str, str] = MappingProxyType({})
     """Reasons why deliverables cannot be planned, by name."""
     warnings: Mapping[str, Sequence[str]] = MappingProxyType({})
-    """About verdicts, by the deliverable's name."""
+    """Warnings about verdicts, by the deliverable's name."""
 
     @classmethod
     def of_film(

@@ -1,4 +1,4 @@
-"""Answers of the history about the keys of a film, each asked once: which were ordered, which have verdicts."""
+"""Answers of the history about the keys of a film, each asked once: orders and verdicts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from storyreel.tasks.ledger.purchase import State, Verdict
 
 
 class Bought:
-    """Which keys were ordered, and not in vain: a take is not bought again in another edition of its request."""
+    """The keys that were ordered, and not in vain: a take is not bought again in another edition of its request."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._known: dict[str, bool] = {}
 
     def look_up(self, keys: Iterable[str]) -> None:
-        """Find out which of these keys were."""
+        """Look up which of these keys were ordered."""
         unknown = [key for key in dict.fromkeys(keys) if key not in self._known]
         found = self._history.purchases(unknown) if unknown else {}
         for key in unknown:
@@ -24,7 +24,7 @@ class Bought:
             self._known[key] = is_paid or self._history.keeps(key) or self._history.is_accepted(key)
 
     def any_of(self, keys: Sequence[str]) -> bool:
-        """Whether one of these was."""
+        """Whether one of these keys was ordered."""
         self.look_up(keys)
         return any(self._known[key] for key in keys)
 

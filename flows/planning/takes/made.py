@@ -1,4 +1,4 @@
-"""The files of takes that are made, and how they are to be."""
+"""The files of takes that are made, and what is required of them."""
 
 from __future__ import annotations
 

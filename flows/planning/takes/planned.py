@@ -33,12 +33,12 @@ class PlannedTake(Trusted):
 
     shot: str
     action: str = ""
-    """Of the shot, as the storyboard or a verdict says."""
+    """The action of the shot, as the storyboard or a verdict says."""
     scene: str
     """The scene's number; empty in a film without scenes."""
     take: int
     kind: TakeKind = "clip"
-    """Of a picture or a line the slate is that of what it is made for: `1A@still`, `mira@sheet`, `1A@line-1`."""
+    """The kind. Slates of pictures and lines begin with what they are made for: `1A@still`, `mira@sheet`, `1A@line-1`."""
     deliverable: str = ""
     """The deliverable in whose shape it is made, as its slate says: `1A@web`; empty of what the film is made of."""
     circled: bool

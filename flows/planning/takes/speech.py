@@ -1,4 +1,4 @@
-"""The takes of speech of a film, and what is heard of its lines: planned before the cut, which depends on it."""
+"""The takes of speech of a film, and the sound of its lines: planned before the cut, which depends on them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class ShotSpeech(NamedTuple):
 
 
 def plan_speech(film: Storyboard, history: History, prices: PriceList, provider: str | None = None) -> Spoken:
-    """The takes of speech of a film, and what is heard of its lines.
+    """The takes of speech of a film, and the sound of its lines.
 
     With the `provider` `animatic` the guide voice speaks what was not bought. Raises StoryboardError.
     """

@@ -1,4 +1,4 @@
-"""The take that a shot is made of, where that is of another one, or of its own: found before anything is made."""
+"""The take that a shot continues or edits, of another shot or its own: found before anything is made."""
 
 from __future__ import annotations
 

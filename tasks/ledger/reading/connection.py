@@ -1,4 +1,4 @@
-"""The means of reading: a connection of any library, in a transaction."""
+"""A connection to the ledger for reading: of any library, in a transaction."""
 
 from __future__ import annotations
 
