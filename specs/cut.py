@@ -133,8 +133,8 @@ class EditPoints(NamedTuple):
     fade_out: int = 0
 
     def within(self, available: int) -> EditPoints:
-        """The edit points in a take of `available` frames: as many frames, earlier if it has fewer than planned, and from
-        its first one if it has fewer than are used."""
+        """The edit points in a take of `available` frames: as many frames, earlier if it has fewer than planned, and
+        from its first one if it has fewer than are used."""
         return self._replace(first=max(0, min(self.first, available - self.frames)))
 
     @property

@@ -38,7 +38,7 @@ class PlannedTake(Trusted):
     """The scene's number; empty in a film without scenes."""
     take: int
     kind: TakeKind = "clip"
-    """The kind. Slates of pictures and lines begin with what they are made for: `1A@still`, `mira@sheet`, `1A@line-1`."""
+    """The kind. Slates of pictures and lines begin with what they are for: `1A@still`, `mira@sheet`, `1A@line-1`."""
     deliverable: str = ""
     """The deliverable in whose shape it is made, as its slate says: `1A@web`; empty of what the film is made of."""
     circled: bool
