@@ -145,6 +145,9 @@ class Board(Frozen):
     """Whether a picture shows another person of the shot: the figures are then beside that one."""
     titled: bool = False
     """Whether the film lays words over the foot of this picture, which is left free for them."""
+    headed: Literal["", "small", "large"] = ""
+    """The size of the words that the film lays over the head of this picture, which is left free for them; empty if
+    there are none."""
     subtitled: bool = False
     """Whether it lays subtitles over it, which stand for those that are drawn here."""
     voice: str = ""
@@ -177,7 +180,7 @@ class Board(Frozen):
         return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
 
 
-_BESIDE_PICTURES = ("angle", "lens", "cast", "pictured", "titled", "subtitled", "voice", "language")
+_BESIDE_PICTURES = ("angle", "lens", "cast", "pictured", "titled", "headed", "subtitled", "voice", "language")
 
 
 class Request(Trusted):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from storyreel.specs.derived.lines import lines_of_shot
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.language.titles import Card, Credits, Words
+from storyreel.specs.language.titles import Card, Credits, Place, Words
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
@@ -79,6 +79,9 @@ def board_of(
 
 
 def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Board:
+    words = (*film.titles, *shot.titles)
+    places = [_place_of(film, each) for each in words]
+    heads = [_is_large(film, each) for each, place in zip(words, places, strict=True) if place.startswith("top")]
     scene = film.scene_of(owner_of(shot.shot))
     return Board(
         film=film.title,
@@ -94,15 +97,25 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         frames=frames,
         rate=film.format.fps,
         font=str(font or ""),
-        titled=any(map(_lies_at_foot, (*film.titles, *shot.titles))),
+        titled=any(place.startswith("bottom") for place in places),
+        headed="large" if any(heads) else "small" if heads else "",
         subtitled=film.burnt_in_language is not None,
         **_guide_voice(film, shot),
     )
 
 
-def _lies_at_foot(words: Words) -> bool:
-    """Whether words over the picture may be where the board tells what happens."""
-    return "bottom" in words.place if words.place else words.kind != "title"
+def _is_large(film: Storyboard, words: Words) -> bool:
+    return words.kind == "title" or (words.style or film.lettering.style) == "vertical"
+
+
+def _place_of(film: Storyboard, words: Words) -> Place:
+    """Where words over the picture stand, by what is written or by their style."""
+    if words.place:
+        return words.place
+    # Imported late: most films have no words, and need no Pillow to be planned.
+    from storyreel.tasks.titles.lettering import LOOKS
+
+    return LOOKS[words.style or film.lettering.style].places[words.kind]
 
 
 def _guide_voice(film: Storyboard, shot: Shot) -> dict[str, str]:

@@ -21,6 +21,11 @@ SAFE = 0.05
 """Part of width and height at each edge that is kept free of text (title-safe area)."""
 
 
+_HEADS = {"small": (140, 140), "large": (420, 240)}
+"""Height that is left free for words of two lines, or of one with a smaller one below: in an upright frame, where
+phones cover more of the head, and in a wide one."""
+
+
 class Canvas(Frozen):
     """The size of a frame or of a part of one, in pixels."""
 
@@ -28,12 +33,14 @@ class Canvas(Frozen):
     height: int
     fonts: Fonts = Fonts()
     """The fonts of its text."""
+    head: int = 0
+    """Pixels at the head of the title-safe area that are left free for what the film lays over its pictures."""
 
     @property
     def safe(self) -> Box:
-        """The title-safe area."""
+        """The title-safe area, below its head."""
         x, y = ceil(self.width * SAFE), ceil(self.height * SAFE)
-        return Box(x=x, y=y, width=self.width - 2 * x, height=self.height - 2 * y)
+        return Box(x=x, y=y + self.head, width=self.width - 2 * x, height=self.height - 2 * y - self.head)
 
     @property
     def is_wide(self) -> bool:
@@ -53,7 +60,9 @@ def canvas_of(request: Request, board: Board) -> Canvas:
     """The canvas of a request, with the fonts of its board."""
     own, display = (Path(file) if file else None for file in (board.font, board.display_font))
     fonts = Fonts(own=own, display=display)
-    return Canvas(width=request.width, height=request.height, fonts=fonts)
+    canvas = Canvas(width=request.width, height=request.height, fonts=fonts)
+    head = 0 if not board.headed else _HEADS[board.headed][canvas.is_wide]
+    return canvas.model_copy(update={"head": canvas.px(head)}) if head else canvas
 
 
 def even(pixels: float) -> int:

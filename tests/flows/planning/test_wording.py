@@ -171,6 +171,7 @@ shots:
     [
         ("title: Two Rooms", "title: Two Rooms\nsubtitles: burn_in", "subtitles"),
         ("shots:", "titles: [{caption: Night, from: 0s, to: 1s}]\nshots:", "titles"),
+        ("shots:", "titles: [{title: Night, place: top, from: 0s, to: 1s}]\nshots:", "titles"),
         ("duration: 4s", "duration: 4s, camera: {angle: low}", "angle"),
         ("duration: 4s", "duration: 4s, camera: {lens: 85mm}", "lens"),
         ("a girl", "a girl with short hair", "people who are drawn"),
@@ -195,3 +196,23 @@ def test_a_drawing_that_only_this_version_draws_otherwise_is_told_as_such(
     monkeypatch.setattr("storyreel.tasks.request.board._DRAWING", "3")
     (take,) = plan_of(tmp_path, film, drawn).takes
     assert take.reason == "this version of storyreel draws it differently"
+
+
+@pytest.mark.parametrize(
+    ("words", "headed", "titled"),
+    [
+        ("caption: Night", "", True),
+        ("caption: Night, style: documentary", "small", False),
+        ("caption: Night, style: documentary, place: bottom", "", True),
+        ("lower_third: Ana, style: documentary", "", True),
+        ("title: Night", "", False),
+        ("caption: Night, style: vertical, place: top", "large", False),
+        ("title: Night, style: vertical", "large", False),
+        ("title: Night, place: top left", "large", False),
+    ],
+)
+def test_a_drawing_leaves_free_where_words_stand(tmp_path: Path, words: str, headed: str, titled: bool) -> None:
+    (take,) = plan_of(tmp_path, DRAWN + f"titles: [{{{words}, from: 0s, to: 1s}}]\n").takes
+    board = take.request.board
+    assert board and (board.headed, board.titled) == (headed, titled)
+    assert ('"headed"' in take.request.canonical()) == bool(headed), "what was drawn without them keeps its key"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageStat
 
+from storyreel.specs.language.titles import Lettering, LetteringStyle, Words
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.text.typefaces import Fonts
 from storyreel.tasks.providers.animatic import captions as words
 from storyreel.tasks.providers.animatic.camera import Camera
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
@@ -19,6 +21,7 @@ from storyreel.tasks.providers.animatic.dialogue import cues
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.animatic.window import spans
 from storyreel.tasks.providers.request import Board
+from storyreel.tasks.titles.words import draw_words
 from tests.tasks.providers.animatic.drawing import LOREM, board_of, difference, drawn, frames_of, landscape, request
 
 SHAPES = [(ratio, resolution) for ratio in ("16:9", "9:16", "1:1", "4:3", "3:4") for resolution in ("720p", "1080p")]
@@ -250,3 +253,17 @@ async def test_the_foot_is_free_for_what_the_film_lays_over_it(ratio: str, tmp_p
     ]
     without, never, with_words = (frames_of(clip)[0].crop((0, 380, 832, 470)) for clip in clips)
     assert difference(without, never) < 1 < difference(with_words, never), "subtitles are not drawn twice"
+
+
+@pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1"])
+@pytest.mark.parametrize("style", get_args(LetteringStyle))
+def test_what_the_film_lays_over_the_head_does_not_reach_the_slate(ratio: str, style: LetteringStyle) -> None:
+    caption = Words(caption="The old town, a harbour in the north", line="6 o'clock in winter", place="top left")
+    for over in (caption, Words(title="The Keeper", line="a film", place="top")):
+        headed = "large" if over.title or style == "vertical" else "small"
+        ordered = request(ratio=ratio, cast=(("Mira", 3, True),), action=LONG[:200], headed=headed)
+        page = lay_out(ordered, board_of(ordered))
+        written = [layer.getchannel("A").point(lambda level: 255 if level > 240 else 0) for layer in page.layers[-2:]]
+        highest = min(box[1] for layer in written if (box := layer.getbbox()))
+        placed = draw_words(over, Lettering(style=style), (ordered.width, ordered.height), Fonts())
+        assert placed.at[1] + placed.image.height <= min(highest, words.timecode(page.canvas).y)
