@@ -15,7 +15,7 @@ from storyreel.tasks.ledger.purchase import Purchase
 from storyreel.tasks.providers.provider import Provider, RemoteTask
 
 SKEW = timedelta(minutes=5)
-"""By how much the clocks of a service and of the ledger may differ."""
+"""Greatest difference between the clocks of a service and of the ledger."""
 
 Match = Literal["attach", "failed", "propose", "never made", "open"]
 
@@ -146,7 +146,7 @@ def _failed(order: Purchase, task: RemoteTask) -> Finding:
 
 
 def _missing(order: Purchase, now: datetime, terms: ListTerms, is_proof: bool) -> Finding:
-    """`is_proof`: what is not in the list was never accepted."""
+    """The result for an order that no task in the list fits. With `is_proof` the list has all tasks of the account."""
     begin, end = order.sent_between
     if not is_proof:
         why = (

@@ -133,7 +133,7 @@ class Player:
     async def film_subtitles(self, request: Request) -> Response:
         """The subtitles of a film, as browsers read them."""
         film = await self._film(request)
-        await self._delivered(film)  # beside another film are that one's
+        await self._delivered(film)  # Those beside another film are not this one's.
         language = request.path_params.get("language", "")
         if language and language not in film.languages[1:]:
             raise _Refused(HTTPStatus.NOT_FOUND, "The film has no subtitles in this language.")

@@ -1,4 +1,4 @@
-"""Records of finished films: where the film of a run is, so that it can be played by the id of the run."""
+"""Records of finished films: the place of each run's film, so that it can be played by the id of the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DeliverableRecord(Frozen):
     is_playable: bool = True
     """Whether browsers play its codec, or some of them."""
     version: str = ""
-    """As of the film."""
+    """The version of its file, as `FilmRecord.version`."""
 
 
 class FilmRecord(Frozen):
@@ -44,11 +44,11 @@ class FilmRecord(Frozen):
     place: str
     """Absolute path of the sequence, or its address."""
     version: str
-    """Of the file: another one once a later run has replaced the film."""
+    """The version of the file: another one once a later run has replaced the film."""
     host: str
     """Name of the machine that made it, on whose disk a path is."""
     languages: tuple[str, ...] = ()
-    """Of its subtitles, its own first; empty if it names none."""
+    """The languages of its subtitles, its own first; empty if it names none."""
     has_words: bool = False
     """Whether its subtitles are in the picture."""
     deliverables: tuple[DeliverableRecord, ...] = ()

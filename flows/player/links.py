@@ -84,7 +84,7 @@ class Links(NamedTuple):
         try:
             base = base or f"http://{LOOPBACK}:{_port(home, environment)}"
             return cls(base, secret_of(home, environment))
-        except OSError:  # a home that cannot be written to has no player
+        except OSError:  # A home that cannot be written to has no player.
             return NO_LINKS
 
     def take(self, digest: str, slate: str, take: int) -> str:

@@ -21,11 +21,11 @@ class Medium(NamedTuple):
     """A file that can be played, heard, or seen."""
 
     suffix: str
-    """Of its name, with the dot."""
+    """The suffix of its name, with the dot."""
     size: int
     """Bytes."""
     version: str
-    """Another one if the file was replaced."""
+    """The version of its content: another one if the file was replaced."""
     open: Callable[[], AbstractContextManager[BinaryIO]]
 
     @property

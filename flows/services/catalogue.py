@@ -75,7 +75,7 @@ class Service(Frozen):
     advised_seconds: float | None
     """The pause between two polls that the service advises; None if it advises none."""
     models: tuple[SoldModel, ...]
-    """The first is made if a storyboard names none."""
+    """Its models; the first is used if a storyboard names none."""
 
     def usual_model(self, mode: Mode) -> str:
         """The name of the model that makes pictures, or speech, if a storyboard names none; empty if it makes none."""
@@ -149,7 +149,7 @@ def loaded_service(name: str) -> type[Provider] | BrokenService:
     """The class of an installed service, or what is wrong with its package."""
     try:
         return providers.load(name)
-    except Exception as error:  # a package of another author can fail in any way
+    except Exception as error:  # A third-party package can fail in any way.
         message = f"cannot be loaded: {shown(f'{type(error).__name__}: {error}', 200)}"
         return BrokenService(name=name, message=message, hint=f"update or remove the package that contains {name}")
 
@@ -191,7 +191,7 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
 
 
 def print_services(console: Terminal, found: Iterable[Service | BrokenService]) -> None:
-    """For each service whether it can be used, then for each of its models a few lines; fits a narrow terminal."""
+    """Print for each service whether it can be used, then a few lines on each of its models; fits a narrow terminal."""
     for service in found:
         if isinstance(service, BrokenService):
             line = styled((service.name, "bold"), " ", (service.message, "red"), f"; {service.hint}")
@@ -211,7 +211,7 @@ def print_services(console: Terminal, found: Iterable[Service | BrokenService]) 
 
 
 def _of_model(model: SoldModel, service: Service) -> Iterator[Text]:
-    """Its pictures and prices, then each mode; what is the same in all modes is told once."""
+    """The lines about a model: its pictures and prices, then each mode. Facts that all modes share are printed once."""
     for pictures, modes in _pictures(model.capabilities).items():
         is_of_all = len(modes) == sum(each.mode is not Mode.SPEECH for each in model.capabilities)
         only = "" if is_of_all else f" in {', '.join(modes)}"

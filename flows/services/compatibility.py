@@ -1,4 +1,4 @@
-"""Which service can make which shot of a film, and what prevents the others."""
+"""The services that can make each shot of a film, and the obstacles of the others."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ from storyreel.tasks.settings import Settings
 
 
 class ModelPrice(Frozen):
-    """A rate that is used, and for which models of its service."""
+    """A rate that is used, and the models of its service that it is for."""
 
     models: tuple[str, ...]
     resolution: str
-    """All if empty."""
+    """The resolution that it is for; all if empty."""
     rate: Rate | None
     """None if the price is unknown."""
     is_own: bool = False

@@ -30,11 +30,11 @@ class ShownShot(NamedTuple):
     """JPEG."""
     numbers: str
     differs: str
-    """In what it differs from its scene; empty if it does not."""
+    """Its differences from its scene; empty if there are none."""
 
 
 class ShownScene(NamedTuple):
-    """A scene, or what a page has of it."""
+    """A scene, or the part of it that is on a page."""
 
     heading: str
     shots: Sequence[ShownShot]

@@ -39,7 +39,7 @@ parts, not levels, so that another exposure leaves the others."""
 _LEAST = 0.001
 """Least linear light that is compared."""
 _LIGHT = tuple(light_of(code / 255) for code in range(256))
-"""Of the signals of 8 bits."""
+"""Linear light of each signal of 8 bits."""
 
 
 class ShotColours(Frozen):
@@ -66,7 +66,7 @@ class ShownColours(NamedTuple):
 
     colours: ShotColours
     frame: bytes
-    """From the middle of the shot, as JPEG."""
+    """A frame from the middle of the shot, as JPEG."""
     interest: Interest
     """The columns and rows of the picture in which something happens."""
     size: tuple[int, int]

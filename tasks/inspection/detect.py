@@ -82,7 +82,7 @@ def find_cuts(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> list[fl
 
 
 def _is_black(frame: MeasuredFrame, bounds: PictureBounds) -> bool:
-    """By the squares of the thumbnail, so that noise in the dark does not count as light."""
+    """Whether a frame is black: by the squares of its thumbnail, so that noise in the dark does not count as light."""
     return _brightest(frame.thumbnail.convert("L")) <= bounds.black_level
 
 

@@ -1,4 +1,4 @@
-"""Examine a clip in one decode: whether it is intact, and what it shows. The answer is kept beside the clip."""
+"""Examine a clip in one decode: it finds damage, and measures picture and sound. The result is kept beside the clip."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def _measure_intact(facts: Probe) -> Measurements:
 
 
 async def examine_damaged(clip: Path) -> Examined:
-    """The same of a clip that `examine` has refused: what can be decoded is measured. Raises MediaError."""
+    """Examine a clip that `examine` has refused: the part that can be decoded is measured. Raises MediaError."""
     facts = await asyncio.to_thread(probe, clip)
     measured = await measure(facts, is_whole=False)
     # Where packets of a stream are missing, but all frames can be decoded, nothing is lost that could be seen.
@@ -129,7 +129,7 @@ def facts_of(clip: Path) -> Probe:
 
 
 def kept_facts(digest: str, clips: ClipStore) -> Probe | None:
-    """The same of a clip in a store; None if it was not examined."""
+    """Facts about a clip in a store, from beside it; None if it was not examined."""
     record = clips.beside(digest, _RECORD)
     kept = _recorded(record) if record else None
     return kept.facts if kept else None

@@ -1,4 +1,4 @@
-"""Find what is wrong with an intact clip. Findings are only reported: a paid clip is kept, whatever it shows."""
+"""Find the faults of an intact clip. Findings are only reported: a paid clip is kept, whatever it shows."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def _follows_first_frame(request: Request) -> bool:
         return False
     try:
         return find_capability(load(request.provider), request.model, request.mode).follows_first_frame
-    except (LookupError, StoryboardError):  # also if the user's file of models cannot be read: the clip is paid for
+    except (LookupError, StoryboardError):  # Also if the user's file of models cannot be read: the clip is paid for.
         return False
 
 

@@ -190,7 +190,7 @@ def _images(file: Path, size: tuple[int, int]) -> list[Image.Image]:
 
 
 def _loudness(file: Path) -> Loudness | None:
-    """The last row, which covers the whole track; there is a row every 100 ms."""
+    """The loudness in the last row, which covers the whole track; there is a row every 100 ms."""
     rows = _rows(file)
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""Examine a still: whether its picture is whole, and what is certainly wrong with it."""
+"""Examine a still: find damage, and faults that are certain."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def examine_picture(file: Path, name: str = "") -> Picture:
 
 
 def examine_damaged_picture(file: Path) -> Picture:
-    """The same of a picture that `examine_picture` has refused, as far as it can be decoded. Raises MediaError."""
+    """Examine a picture that `examine_picture` has refused, as far as it can be decoded. Raises MediaError."""
     # Pillow decodes a part of a picture only by a switch that is one for all threads; ffmpeg one of a JPEG.
     return _seen(first_frame(file), is_damaged=True)
 

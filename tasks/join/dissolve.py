@@ -54,7 +54,7 @@ async def dissolve_clips(
 
 
 def _mix(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, into: Path) -> OutputStream:
-    """Frame k of D is (k+1)/(D+1) of the incoming clip, so that the frames before and after the dissolve are pure.
+    """The mixed frames. Frame k of D has (k+1)/(D+1) of the incoming clip: frames before and after are pure.
 
     `xfade` begins with a pure frame. With one frame more at both ends, that frame can be dropped.
     """

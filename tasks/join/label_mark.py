@@ -24,7 +24,7 @@ SIZE = 0.05
 _MARGIN, _PADDING = 0.03, 0.012
 """From the edges of the picture to the box, and from the box to the words, in shorter sides."""
 _WIDEST = 0.6
-"""Of the picture's width."""
+"""Greatest width of the box, as a part of the picture's."""
 _BOX, _WORDS = (0, 0, 0, 140), (255, 255, 255, 235)
 
 
@@ -34,7 +34,7 @@ class LabelMark(Frozen):
     text: str
     corner: Corner
     on: LabelledShots = "generated"
-    """Which shots have it; which is known of each take once it is made."""
+    """The shots that have it; known of each take once it is made."""
     font: Path | None = None
     """The user's own font."""
     font_digest: str = ""
@@ -42,16 +42,16 @@ class LabelMark(Frozen):
 
     @property
     def facts(self) -> tuple[object, ...]:
-        """For cache keys: all that a labelled picture depends on."""
+        """The facts that a labelled picture depends on, for cache keys."""
         return "label", _VERSION, self.text, self.corner, self.font_digest
 
     def as_json(self) -> dict[str, Any]:
-        """For the record of a film."""
+        """The form in the record of a film."""
         return {"visible": self.text, "corner": self.corner}
 
     def over(self, picture: FilterableStream, house: HouseFormat, folder: Path) -> FilterableStream:
         """The picture with the label in every frame; fades do not dim it. A file is written into the folder."""
-        import ffmpeg  # Not needed to plan a film.
+        import ffmpeg  # Imported late: a plan does not need it.
 
         from storyreel.tasks.media.colour import SMOOTH
         from storyreel.tasks.media.frames import write_png

@@ -42,7 +42,7 @@ _OPTIONS: dict[str, str | int] = {
 
 
 def end_version(seconds: Fraction) -> str:
-    """The dependencies of the end of a clip, beside the clip, as part of a file name."""
+    """The facts that the end of a clip depends on besides the clip, as part of a file name."""
     return f"{_VERSION}-{float(seconds):g}s"
 
 

@@ -61,7 +61,7 @@ class Colour(Frozen):
 
     @property
     def conversion(self) -> tuple[object, ...]:
-        """For cache keys: all that the conversion of high dynamic range depends on; empty of other pictures."""
+        """The facts that the conversion of high dynamic range depends on, for cache keys; empty for other pictures."""
         return ("hdr", _CONVERSION, _SDR_WHITE, _HDR_PEAK, _LINEAR_PART) if self.dynamic_range else ()
 
     @property

@@ -98,7 +98,7 @@ def shot_picture(file: Path, frame: int, length: int, rate: FrameRate, size: tup
 
 
 def examined_picture(clip: Path, size: tuple[int, int]) -> bytes:
-    """The same of a shot that is all of a clip which was examined: the middle frame of the strip beside it, without
+    """The picture of a shot that is all of an examined clip: the middle frame of the strip beside it, without
     decoding the clip. Empty if there is no strip, or its frames are smaller."""
     beside = clip.with_suffix(STRIP)
     if beside == clip:  # A service has sent a picture in place of a clip.

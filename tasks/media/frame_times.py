@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 AnyPacket: TypeAlias = "Packet[Any]"
 
 _USUAL_RATE = Fraction(24)
-"""Frames per second of a clip that does not tell any."""
+"""Frames per second of a clip that names none."""
 
 _MOST_A_SECOND = Fraction(240)
 """Frames a second; a higher rate in a header is the container's clock, not that of the pictures."""
@@ -85,7 +85,7 @@ class FrameTimes:
 
     @property
     def seconds(self) -> Fraction:
-        """From the first frame to the end of the last, which lasts a usual step if its packet does not say."""
+        """Seconds from the first frame to the end of the last, which lasts a usual step if its packet does not say."""
         if not self.can_be_followed:
             return self.frames / self.rate
         span = (self._end - min(self._shown)) * self._tick

@@ -149,7 +149,7 @@ def write_strip(picture: Image.Image, into: Path) -> None:
 
 
 def _first_middle_last(clip: Path) -> list[Image.Image]:
-    """As much of a clip is decoded as lies between these frames and the keyframes before them."""
+    """The first, the middle and the last frame; decodes only from the keyframes before them."""
     with open_clip(clip) as source:
         stream = picture_stream(source, clip)
         stream.thread_type = "AUTO"
@@ -192,7 +192,7 @@ def _from_here(source: InputContainer, stream: VideoStream, half: int) -> tuple[
 
 
 def _by_number(clip: Path) -> list[Image.Image]:
-    """The same of a file that cannot be searched, or whose end is damaged: it is decoded twice."""
+    """The three frames of a file that cannot be searched, or whose end is damaged: it is decoded twice."""
     with open_clip(clip) as source:
         count = sum(1 for _ in decoded_frames(source, picture_stream(source, clip)))
     numbers = (0, count // 2, max(0, count - 1))

@@ -56,7 +56,7 @@ class HouseFormat(Frozen):
     """One of `encoders.names`, for H.264; other codecs have one encoder each."""
     codec: Codec = "h264"
     quality: Quality = "high"
-    """Of codecs that are not `INTERMEDIATE`."""
+    """The quality of codecs that are not `INTERMEDIATE`."""
     bit_rate: int | None = None
     """Bits a second of the picture on average, instead of a quality."""
 
@@ -68,11 +68,11 @@ class HouseFormat(Frozen):
 
     @property
     def facts(self) -> tuple[dict[str, Any], dict[str, str | int]]:
-        """For cache keys: all that an encoded picture depends on, besides what is encoded."""
+        """The facts that an encoded picture depends on besides its source, for cache keys."""
         return self.model_dump(mode="json", include={"width", "height", "rate"}), self.picture_options()
 
     def as_json(self) -> dict[str, Any]:
-        """For the key of a film: all that it is, without what was added later and is as it was before."""
+        """Its fields for the key of a film, without those that were added later and have their default."""
         return self.model_dump(mode="json", exclude_defaults=True) | {"encoder": self.encoder}
 
     @property
@@ -90,12 +90,12 @@ class HouseFormat(Frozen):
 
     @property
     def pixels_overlaid(self) -> str:
-        """The same for ffmpeg's filter `overlay`, which makes 8-bit 4:2:0 of all if it is not told."""
+        """The pixel format's name for ffmpeg's filter `overlay`, which makes 8-bit 4:2:0 of everything by default."""
         return {"yuv420p": "yuv420", "yuv422p": "yuv422"}.get(self.pixels, self.pixels.removesuffix("le"))
 
     @property
     def pixels_with_alpha(self) -> str:
-        """The same with transparency."""
+        """The pixel format with transparency."""
         return self.pixels.replace("yuv", "yuva")
 
     @property
@@ -110,7 +110,7 @@ class HouseFormat(Frozen):
 
     @property
     def suffix(self) -> str:
-        """Of the name of a film in this format: `.mp4`, or `.mov`."""
+        """The suffix of a film in this format: `.mp4`, or `.mov`."""
         return ".mov" if self.codec in INTERMEDIATE else ".mp4"
 
     @property
@@ -151,7 +151,7 @@ class HouseFormat(Frozen):
         }
 
     def drawn_options(self) -> dict[str, str | int]:
-        """The same for pictures that are drawn here: encoded in two thirds of the time, at a lower rate.
+        """The options for pictures that are drawn here: encoded in two thirds of the time, at a lower rate.
 
         The signature stays: it has the `crf` in it, so the rate is lowered by a zone (x264 in ffmpeg 9.0.2; 48.7 dB).
         """

@@ -13,7 +13,7 @@ CHANNELS = 2
 BYTES_A_SAMPLE = 2 * CHANNELS
 """A sample of both channels."""
 BYTES_A_FLOAT_SAMPLE = 4 * CHANNELS
-"""The same in 32 bit floating point."""
+"""A sample of both channels in 32 bit floating point."""
 
 SoundCodec: TypeAlias = Literal["aac", "pcm_s24le"]
 """The encoding of a film's sound; `pcm_s24le` is samples of 24 bit, without loss."""

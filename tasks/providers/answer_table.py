@@ -1,4 +1,4 @@
-"""Tables of what a service's answers prove, one in the module of each service, and how they are read.
+"""Tables of the proofs in services' answers, one in the module of each service, and the reading of them.
 
 An order was refused only if the answer is in the service's own documented form, names no task, and a rule of the table
 lists it. Any other answer to an order proves nothing: redirects, errors of a gateway, HTML under any status, timeouts.
@@ -46,7 +46,7 @@ class Rule(NamedTuple):
     codes: tuple[str, ...] = ()
     """Beginnings of the service's code; empty if any code, or none, will do."""
     words: tuple[str, ...] = ()
-    """In small letters, of which one is in the message; empty if any message will do."""
+    """Words in small letters, of which one is in the message; empty if any message will do."""
     hint: str = ""
     """Advice to the user."""
     without_body: bool = False
@@ -102,7 +102,7 @@ class AnswerTable(NamedTuple):
     unsure: tuple[str, ...] = ()
     """Beginnings of codes that, with any status, do not tell whether an order was carried out."""
     rules: tuple[Rule, ...] = ()
-    """The first that fits an answer has its meaning."""
+    """The rules; the first that fits an answer has its meaning."""
 
     def task_in(self, answer: Any) -> str:
         """The id of the task in the answer to an order; empty if it names none."""

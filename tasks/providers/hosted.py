@@ -1,6 +1,6 @@
 """The base of all hosted services: a key, a paid order, a task to poll, a clip behind a link.
 
-What speaks HTTP is imported when a service is opened: a plan asks each for its limits alone.
+The HTTP client is imported when a service is opened: a plan asks each only for its limits.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _UNTIL_MADE = 3
 """Factor of the usual time limit for the answer to an order that is the product itself: it is made meanwhile."""
 
 AttachmentUrls = Mapping[tuple[Use, str], str]
-"""By use and digest of an attachment, the URL or data URI that the service reads it from.
+"""The URL or data URI from which the service reads an attachment, by its use and digest.
 
 Both are needed: one file may be sent inside the request as the first frame, and as a link as a reference.
 """
@@ -136,7 +136,7 @@ class HostedProvider(Provider):
             return Submission(task=error.task, remark=what)
         try:
             submission = self.read_submission(answer, request)
-        except Exception as error:  # an answer of whatever form is no reason to lose it
+        except Exception as error:  # An answer in an unknown form is no reason to lose the order.
             raise self._unread(answer, "in a form that cannot be read") from error
         if not submission.task:
             said = self.answers.message_in(answer)

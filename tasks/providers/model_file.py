@@ -28,7 +28,7 @@ from storyreel.tasks.providers.capability import Capability, Model
 from storyreel.tasks.settings import MODELS
 
 OwnModels = Mapping[str, Mapping[str, Model]]
-"""By service and by the name that storyboards use."""
+"""Models by service and by the name that storyboards use."""
 
 _LARGEST = 1_000_000
 """Bytes of a file."""

@@ -1,4 +1,4 @@
-"""Finds what a service can do: by its model and the mode, in the service's own table and in the user's file over it.
+"""Finds the abilities of a service's model in a mode, in the service's own table and in the user's file over it.
 
 A limit of takes at once is named by its service, `dashscope`, or by a model of it as storyboards name that,
 `dashscope:wan3.1-video`.
@@ -34,8 +34,8 @@ def models_of(service: type[Provider], environment: Mapping[str, str] = os.envir
     except OSError:
         if not is_named:
             return service.models
-        changed = 0.0  # the reader says why it cannot be read
-    # What reads files is imported for those who have one.
+        changed = 0.0  # The reader's error says why it cannot be read.
+    # Imported late: few users have a file.
     from storyreel.tasks.providers.model_file import read_file
 
     own = read_file(path, changed).get(service.name)

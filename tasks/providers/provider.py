@@ -59,7 +59,7 @@ class TaskStatus(Frozen):
     is_queued: bool = False
     """Whether `detail` says that the task has not begun."""
     remark: str = ""
-    """As in a Submission."""
+    """A warning for the user, as in a Submission."""
 
     @property
     def billed(self) -> Fraction | None:
@@ -75,7 +75,7 @@ class RemoteTask(Frozen):
     task: str
     model: str = ""
     created: datetime | None = None
-    """With its time zone; None if the list does not say."""
+    """The time of its order, with a time zone; None if the list does not say."""
     detail: str = ""
     """The service's own word for its status."""
     key: str = ""
@@ -94,7 +94,7 @@ class PublishedPrice(Frozen):
     """`720p`, in small letters; all if empty."""
     price: Money
     doubt: str = ""
-    """On what else it depends, if it is the dearest of several; empty if it is sure."""
+    """The facts that it depends on besides, if it is the dearest of several; empty if it is sure."""
 
 
 class PublishedPrices(Frozen):

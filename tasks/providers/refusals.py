@@ -12,7 +12,7 @@ Kind = TypeVar("Kind", bound=Refusal)
 CONTENT_CODES = ("DataInspectionFailed", "IPInfringementSuspect", "CustomRoleBlocked")
 """Codes of Wan's moderation, from Model Studio's page on error codes; the resellers pass them on."""
 CONTENT_WORDS = ("content policy", "inappropriate content", "moderation", "sensitive content", "nsfw")
-"""Searched for in reasons without a code."""
+"""Words of moderation that are searched for in reasons without a code."""
 _BRACKETED = re.compile(r"^\[([A-Za-z][\w.]*)\]\s*(.*)$", re.DOTALL)
 
 

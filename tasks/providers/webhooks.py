@@ -1,4 +1,4 @@
-"""Signed callbacks of a service: whether one is genuine and recent, and which task it names.
+"""Signed callbacks of a service: checks that one is genuine and recent, and reads the task that it names.
 
 Source: Freepik's page on webhooks. `webhook-signature` is a space-separated list of `v1,<base64>`, each an
 HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{raw body}`. Its samples disagree about the secret (three take its
@@ -23,7 +23,7 @@ TOLERANCE_SECONDS = 300
 """Greatest difference of a callback's own time from this clock; beyond it, the callback may be a replay."""
 
 MAX_BODY_BYTES = 64 << 10
-"""A genuine callback has a few hundred bytes."""
+"""Greatest size of a callback's body; a genuine one has a few hundred bytes."""
 
 _MAX_SIGNATURES = 10
 """Number of signatures that are compared; after a change of the secret a callback has two."""

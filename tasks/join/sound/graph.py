@@ -41,7 +41,7 @@ class SoundGraph:
         self._inputs: list[tuple[FilterContext, bytes, Form]] = []
 
     def source(self, samples: bytes, form: Form) -> FilterContext:
-        """An input."""
+        """An input of the graph, with these samples."""
         buffer = self._graph.add_abuffer(sample_rate=SAMPLE_RATE, format=form, layout="stereo", time_base=_TICK)
         self._inputs.append((buffer, samples, form))
         return buffer

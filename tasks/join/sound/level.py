@@ -86,7 +86,7 @@ class ReachedLevel(Frozen):
         return "" if self.loudness is None else f"{self.loudness:.1f} LUFS"
 
     def as_json(self) -> dict[str, float | None]:
-        """As `render --json` and the manifest have it."""
+        """The form in `render --json` and in the manifest."""
         return {"lufs": self.loudness, "dbtp": self.peak, "gain_db": self.gain}
 
 

@@ -55,12 +55,12 @@ class Grading(Frozen):
 
     @property
     def facts(self) -> tuple[object, ...]:
-        """For cache keys: all that a graded picture depends on."""
+        """The facts that a graded picture depends on, for cache keys."""
         numbers = self.exposure, self.temperature, self.contrast, self.saturation
         return "grade", _VERSION, *numbers, self.lut_digest
 
     def as_json(self) -> dict[str, Any]:
-        """For the record of a film; the table by its file's name and digest."""
+        """The form in the record of a film; the table by its file's name and digest."""
         table = {"lut": self.lut.name, "lut_digest": self.lut_digest} if self.lut else {}
         return self.model_dump(include={"exposure", "temperature", "contrast", "saturation"}) | table
 
@@ -108,7 +108,7 @@ class Grading(Frozen):
                 yield _looked_up(_table([from_video] * 3), folder / "from-video.cube")
 
     def _corrected(self, gain: float, value: float) -> float:
-        """White balance, exposure and contrast of one channel."""
+        """A value of one channel after white balance, exposure and contrast."""
         signal = signal_of(min(1.0, gain * light_of(value)))
         return MIDDLE_GREY + self.contrast * (signal - MIDDLE_GREY)
 
@@ -125,7 +125,7 @@ def graded(picture: FilterableStream, steps: Iterable[Step]) -> FilterableStream
 
 
 def _table(curves: Iterable[Callable[[float], float]]) -> Table:
-    """A table of one dimension: what the curve of each channel makes of its values."""
+    """A table of one dimension with the curve of each channel."""
     values = [number / (_POINTS - 1) for number in range(_POINTS)]
     channels = [[min(1.0, max(0.0, curve(value))) for value in values] for curve in curves]
     rows = (f"{red:.7f} {green:.7f} {blue:.7f}\n" for red, green, blue in zip(*channels, strict=True))
