@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +47,7 @@ async def assemble(
     texts: Sequence[TextTrack],
     tags: Mapping[str, str] = MappingProxyType({}),
     signing: Signing | None = None,
+    fetch: Callable[[int], object] | None = None,
     studio: Studio,
     progress: Progress,
     name: str = "assemble",
@@ -66,6 +67,7 @@ async def assemble(
         texts=quote(texts),
         tags=quote(dict(tags)),
         signing=quote(signing),
+        fetch=quote(fetch),
         cache=studio.house_folder,
         shared=studio.shared_pieces,
         progress=progress,

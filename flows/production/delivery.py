@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from storyreel.flows.production.film_folder import (
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import HOME
-from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.bucket import Bucket, BucketError
 from storyreel.tasks.storage.disk import in_words, try_folder
 
 _FIRST, _LAST = "sequence.mp4", MANIFEST
@@ -76,6 +76,15 @@ class Delivery:
         for name in names if self._bucket else ():
             assert self._bucket
             self._bucket.put(self.folder / name, name)
+
+    def fetch(self, name: str, size: int) -> None:
+        """Copy a file that was delivered to the bucket into the folder, if it has so many bytes and can be had.
+
+        No two signatures have the same bytes: a film in which nothing has changed stays as it was delivered.
+        """
+        with suppress(BucketError):  # It is made again, and what the bucket lacks is told when that is delivered.
+            if self._bucket and self._bucket.size(name) == size:
+                self._bucket.get(name, self.folder / name)
 
     def remove_deliverables(self, kept: Iterable[str]) -> dict[str, str]:
         """Remove the deliverables of the film there that are none of it any more; called before its manifest is

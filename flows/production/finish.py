@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence, Set
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from storyreel.flows.handover.export import NotExported, write_beside
@@ -68,6 +69,7 @@ class FilmFinisher(NamedTuple):
             chapters=chapters(film, plan.cut),
             texts=text_tracks(film, self.subtitles),
             signing=signing,
+            fetch=partial(self.delivery.fetch, "sequence.mp4"),
             studio=studio,
             progress=lambda done: report_stage("", 0, "joining", done),
         )

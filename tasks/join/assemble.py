@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -75,6 +75,7 @@ async def assemble_film(
     texts: Sequence[TextTrack] = (),
     tags: Mapping[str, str] = MappingProxyType({}),
     signing: Signing | None = None,
+    fetch: Callable[[int], object] | None = None,
     shared: SharedPieces | None = None,
     progress: Progress | None = None,
 ) -> FilmFile:
@@ -84,8 +85,9 @@ async def assemble_film(
     which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles, `tags` those of the
     file beside its title, `signing` the Content Credentials that it gets. Encoded sound is found and stored in the
     house cache `cache`, and copied from the pieces that hosts share. Equal input gives equal bytes, but for the
-    signature: if `out` has those of a film that was joined of the same pieces, it stays. Else the film is verified
-    before it replaces `out`: on MediaError, CredentialsError or cancellation `out` is unchanged.
+    signature: if `out` has those of a film that was joined of the same pieces, it stays; one that is signed and was
+    delivered is brought to `out` by `fetch`, if that is of so many bytes. Else the film is verified before it replaces
+    `out`: on MediaError, CredentialsError or cancellation an `out` that was there is unchanged.
     """
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
     pieces = [*clips, *dissolves.values(), *overlaid.values()]
@@ -107,7 +109,7 @@ async def assemble_film(
             signing.write(film, signed)
             signed.replace(film)
 
-    made = await asyncio.to_thread(_find, out, record)
+    made = await asyncio.to_thread(_find, out, record, fetch if signing else None)
     if made is None:
         await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
         async with in_threads(replacing(out, durable=True)) as film:
@@ -117,7 +119,8 @@ async def assemble_film(
                 in_thread(lambda _: file_digest(film)),
                 in_thread(lambda _: sync(film)),
             )
-        made = _Made(digest=digest, samples=samples)
+            size = await asyncio.to_thread(lambda: film.stat().st_size)
+        made = _Made(digest=digest, samples=samples, size=size)
         await asyncio.to_thread(write_whole, record, made.model_dump_json())
     if progress:
         progress(1.0)
@@ -131,6 +134,8 @@ class _Made(Frozen):
 
     digest: str
     samples: int
+    size: int = 0
+    """Bytes; 0 in records of earlier versions."""
 
 
 def _record_file(
@@ -160,10 +165,13 @@ def _record_file(
     return piece_folder(cache, key) / "film.json"
 
 
-def _find(film: Path, record: Path) -> _Made | None:
-    """The record, if the film is what was made then, to the byte. Reads it."""
+def _find(film: Path, record: Path, fetch: Callable[[int], object] | None) -> _Made | None:
+    """The record, if the film is what was made then, to the byte. Reads it; one that is not there is fetched before."""
     try:
         made = _Made.model_validate_json(record.read_bytes())
+        if fetch and made.size and not film.exists():
+            film.parent.mkdir(parents=True, exist_ok=True)
+            fetch(made.size)
         return made if file_digest(film) == made.digest else None
     except (OSError, ValidationError):
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -151,6 +152,7 @@ class _DeliverableMaker:
             chapters=chapters(self._film, self._cut),
             texts=self._retimer.tracks(tracks_in_file([track for track in tracks if track.language in soft])),
             signing=await signing_of(self._film, plan, joined, self._takes, self._studio),
+            fetch=partial(delivery.fetch, f"deliverables/{out.name}"),
             studio=self._studio,
             progress=lambda done: report_stage("", self._number, "joining", done),
             name=f"deliver {name}",

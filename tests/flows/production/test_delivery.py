@@ -66,6 +66,23 @@ async def test_a_film_is_delivered_to_an_address_whole(
     assert not list((Home.of().root / "delivering").iterdir())
 
 
+async def test_a_signed_film_in_which_nothing_changed_stays_as_it_was_delivered(bucket: str, tmp_path: Path) -> None:
+    film, out = tmp_path / "film.yaml", f"{bucket}signed"
+    film.write_text(
+        "storyboard: 1\ntitle: Film\ncredentials: true\ndefaults: {provider: animatic}\nformat: {resolution: 480p}\n"
+        "deliverables: [{name: web, format: {size: 448x256}}]\nshots: [{shot: 1A, action: Rain., duration: 6f}]\n"
+    )
+    names, system = ("sequence.mp4", "deliverables/web.mp4"), fsspec.filesystem("s3")
+
+    async def delivered() -> list[bytes]:
+        await render_storyboard(str(film), out=out)
+        system.invalidate_cache()
+        return [system.cat_file(f"{out}/{name}") for name in names]
+
+    first = await delivered()
+    assert await delivered() == first
+
+
 def test_subtitles_in_languages_that_a_film_no_longer_has_are_removed_at_its_address(
     bucket: str, tmp_path: Path
 ) -> None:
