@@ -24,7 +24,6 @@ from storyreel.specs.language.models import (
     Camera,
     CastMember,
     Continuation,
-    Dialogue,
     Draft,
     Ending,
     Format,
@@ -37,7 +36,7 @@ from storyreel.specs.language.models import (
 )
 from storyreel.specs.language.shots import Shot, ShotDefaults
 from storyreel.specs.language.sound import Ambience, FilmLevel, Music
-from storyreel.specs.language.speech import Speech
+from storyreel.specs.language.speech import Dialogue, Speech
 from storyreel.specs.language.stills import Review, Still, Stills
 from storyreel.specs.language.titles import Lettering, Words, with_slates
 from storyreel.specs.language.tongues import Language

@@ -14,7 +14,6 @@ from storyreel.specs.language.grade import Grade
 from storyreel.specs.language.models import (
     Camera,
     Continuation,
-    Dialogue,
     Mode,
     References,
     TakeEdit,
@@ -22,7 +21,7 @@ from storyreel.specs.language.models import (
     UsedPart,
 )
 from storyreel.specs.language.sound import Mix
-from storyreel.specs.language.speech import MOST_LINES, SPEECH, Narrations, ShotLength
+from storyreel.specs.language.speech import MOST_LINES, SPEECH, Dialogue, Narrations, ShotLength
 from storyreel.specs.language.stills import Review, Stills, WantedStill
 from storyreel.specs.language.titles import CARDS, NOT_OF_CARDS, Card, Credits, Words, card_filled_in, is_card
 from storyreel.specs.language.values import (

@@ -1,10 +1,11 @@
-"""The models of what is spoken: narration, the services that speak it, and shots that last as long as it does."""
+"""The models of what is spoken: dialogue, narration, the services that speak them, and shots that last as long."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -19,6 +20,59 @@ SPEECH = "speech"
 """The `duration` of a shot that lasts as long as what is said in it."""
 MOST_LINES = 50
 """Most lines of dialogue, and of narration, of one shot."""
+
+
+class Dialogue(StoryboardModel):
+    """One spoken line, written `{mira: "Who's there?", delivery: whispered, sound: lines/1A.wav}`.
+
+    A speaker who is not in the shot's cast is heard off screen.
+    """
+
+    speaker: Key
+    line: NonEmptyText
+    delivery: Text = ""
+    """The way in which the line is spoken: whispered, out of breath, …"""
+    sound: Source | None = None
+    """Its recording, a sound file beside the storyboard."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            if isinstance(value, Dialogue):
+                return value
+            raise ValueError('a line of dialogue names its speaker; write `{mira: "Who\'s there?"}`')
+        if set(value) >= {"speaker", "line"}:
+            return value
+        lines = {who: line for who, line in value.items() if who != "delivery"}
+        # Alone it is a speaker of that name.
+        recording = {"sound": lines.pop("sound")} if "sound" in lines and len(lines) == 2 else {}
+        if len(lines) != 1:
+            raise ValueError('a line of dialogue names one speaker; write `{mira: "Who\'s there?"}`')
+        ((who, line),) = lines.items()
+        return {"speaker": who, "line": line, "delivery": value.get("delivery", ""), **recording}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(schema))
+        line = {"description": "Who speaks, and what they say."} | full["properties"]["line"]
+        one_speaker = {
+            "type": "object",
+            "propertyNames": {"pattern": full["properties"]["speaker"]["pattern"]},
+            "properties": {"delivery": full["properties"]["delivery"]},
+            "additionalProperties": line,
+        }
+        recorded = one_speaker | {"properties": one_speaker["properties"] | {"sound": full["properties"]["sound"]}}
+        return {
+            "description": full["description"],
+            "anyOf": [
+                one_speaker | {"not": {"required": ["delivery"]}, "minProperties": 1, "maxProperties": 1},
+                one_speaker | {"required": ["delivery"], "minProperties": 2, "maxProperties": 2},
+                recorded
+                | {"not": {"required": ["delivery"]}, "required": ["sound"], "minProperties": 2, "maxProperties": 2},
+                recorded | {"required": ["delivery", "sound"], "minProperties": 3, "maxProperties": 3},
+            ],
+        }
 
 
 class Narration(ShorthandModel):

@@ -109,7 +109,7 @@ def _is_large(film: Storyboard, words: Words) -> bool:
 
 
 def _place_of(film: Storyboard, words: Words) -> Place:
-    """Where words over the picture stand, by what is written or by their style."""
+    """The place of words over the picture, as written or by their style."""
     if words.place:
         return words.place
     # Imported late: most films have no words, and need no Pillow to be planned.

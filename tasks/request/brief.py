@@ -146,7 +146,7 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _drawing_words(board: Board) -> Iterator[tuple[str, str]]:
-    """What changes a drawing beside what is said of its shot."""
+    """The facts that change a drawing besides the words on its shot."""
     yield "angle", board.angle
     yield "lens", board.lens
     seen = (f"{name}, colour {colour}, {'long' if has_long else 'short'} hair" for name, colour, has_long in board.cast)
