@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from storyreel.flows.planning.checks.warnings import chain_lengths, warnings_of
+from storyreel.flows.planning.checks.warnings import warnings_of
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
 from storyreel.flows.planning.finishing.sounds import PlannedSound
@@ -19,6 +19,7 @@ from storyreel.flows.planning.takes.deliverables import Shapes, of_deliverables
 from storyreel.flows.planning.takes.pictures import with_waits
 from storyreel.flows.planning.takes.shapes import wanted_in_shapes
 from storyreel.flows.planning.takes.speech import plan_speech
+from storyreel.flows.planning.takes.upstream import chain_lengths
 from storyreel.specs.derived.draft import draft_of
 from storyreel.specs.derived.words import lettering_facts
 from storyreel.specs.problems.problem import StoryboardError

@@ -12,7 +12,7 @@ from storyreel.specs.derived.lines import Lengths, line_warnings
 from storyreel.specs.derived.reading import reading_warnings
 from storyreel.specs.language.sound import Mix
 from storyreel.specs.problems.phrases import abridged
-from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.specs.storyboard import Mode, Storyboard
 from storyreel.tasks.request.attachments import SPEECH
 from storyreel.tasks.request.board import letter_warnings, own_font, words_warnings
 from storyreel.tasks.request.references import omitted_videos, omitted_voices
@@ -23,33 +23,11 @@ LONGEST_CHAIN = 3
 """Longer chains of shots that continue each other drift in colour and likeness."""
 
 
-def upstream_first(shots: Iterable[Shot]) -> Iterator[Shot]:
-    """Every shot after the one that it continues. The reader has refused cycles."""
-    by_slate = {shot.shot: shot for shot in shots}
-    done: set[str] = set()
-    for shot in by_slate.values():
-        chain = [shot]
-        while (upstream := chain[-1].upstream) and upstream not in done:
-            chain.append(by_slate[upstream])
-        for link in reversed(chain):
-            if link.shot not in done:
-                done.add(link.shot)
-                yield link
-
-
-def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
-    """For each shot, the number of shots in the chain that ends with it."""
-    lengths: dict[str, int] = {}
-    for shot in upstream_first(shots):
-        lengths[shot.shot] = lengths[shot.continues.shot] + 1 if shot.continues else 1
-    return lengths
-
-
 def warnings_of(
     film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int], cut: Cut, lengths: Lengths
 ) -> Iterator[str]:
-    """A sentence for each thing to know before the film is made; `chains` as of `chain_lengths`, and `lengths` those of
-    the recordings and the speech that are there."""
+    """A sentence for each thing to know before the film is made; `chains` are the lengths of chains of shots by their
+    last ones, and `lengths` those of the recordings and the speech that are there."""
     first = {take.shot: take for take in reversed(list(takes))}
     for slate, length in chains.items():
         if length > LONGEST_CHAIN and slate not in film.continued:

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
 
-from storyreel.flows.planning.checks.warnings import upstream_first
 from storyreel.flows.planning.drafts import in_words_of_draft
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import PlannedTake, takes_by_shot
@@ -17,7 +16,7 @@ from storyreel.flows.planning.takes.lookups import Bought, Verdicts
 from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_of, used_take, with_pictures
 from storyreel.flows.planning.takes.shot import ShotPlanner
 from storyreel.flows.planning.takes.speech import Spoken
-from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
+from storyreel.flows.planning.takes.upstream import as_upstream, upstream_first, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.specs.cut import Cut, build_cut
 from storyreel.specs.derived.lines import spoken_frames

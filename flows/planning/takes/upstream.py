@@ -1,8 +1,9 @@
-"""The take that a shot continues or edits, of another shot or its own: found before anything is made."""
+"""The shots and takes that others continue or edit: their order, and the take that a shot is made of, found before
+anything is made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.cut import Anchor
@@ -40,3 +41,25 @@ def anchor_of(shot: Shot, continued: frozenset[str]) -> Anchor:
     if shot.continues:
         return "first"
     return "last" if shot.shot in continued or shot.last_frame else "free"
+
+
+def upstream_first(shots: Iterable[Shot]) -> Iterator[Shot]:
+    """Every shot after the one that it continues. The reader has refused cycles."""
+    by_slate = {shot.shot: shot for shot in shots}
+    done: set[str] = set()
+    for shot in by_slate.values():
+        chain = [shot]
+        while (upstream := chain[-1].upstream) and upstream not in done:
+            chain.append(by_slate[upstream])
+        for link in reversed(chain):
+            if link.shot not in done:
+                done.add(link.shot)
+                yield link
+
+
+def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
+    """For each shot, the number of shots in the chain that ends with it."""
+    lengths: dict[str, int] = {}
+    for shot in upstream_first(shots):
+        lengths[shot.shot] = lengths[shot.continues.shot] + 1 if shot.continues else 1
+    return lengths
