@@ -17,8 +17,13 @@ class StoryreelError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", next: str = "") -> None:
-        self.message, self.hint, self.next = (printable(hidden(text)) for text in (message, hint, next))
+        self.message, self.hint = (printable(hidden(text)) for text in (message, hint))
+        self.name_next(next)
         super().__init__(self.message)
+
+    def name_next(self, command: str) -> None:
+        """Name the command to run next, in place of another one."""
+        self.next = printable(hidden(command))
 
     def __str__(self) -> str:
         text = "; ".join(filter(None, (self.message, self.hint)))

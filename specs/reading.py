@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -120,5 +122,17 @@ def from_tree(
 def _load(path: Path) -> tuple[Node, list[Problem]]:
     root, problems = load(path, LARGEST, _HINT, STORYBOARD.beginning)
     if root is None:
-        raise StoryboardError(problems)
+        if os.path.lexists(path):
+            raise StoryboardError(problems)
+        near = get_close_matches(path.stem, beside := _beside(path), 1)
+        hint = f"did you mean `{beside[near[0]]}`?" if near else _HINT
+        # There is nothing to validate; the hint says what to do.
+        raise StoryboardError([problem._replace(hint=hint) for problem in problems], next="")
     return root, problems
+
+
+def _beside(path: Path) -> dict[str, str]:
+    """The YAML files in the folder of a path: their names, by their names without endings."""
+    with suppress(OSError):
+        return {file.stem: file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")}
+    return {}

@@ -94,9 +94,17 @@ def print_purchases(console: Terminal, purchases: Purchases) -> None:
     print_rows(console, columns, rows)
     more = " There are more: --limit shows them." if purchases.more else ""
     console.print(f"{sentence(purchases.spent)}{more}", soft_wrap=True)
+    if any(map(_is_unknown, purchases.shown)):
+        console.print("next: storyreel reconcile")
     if purchases.unnoted:
         takes = ", ".join(one.order.name for one in purchases.shown if one.order.key in purchases.unnoted)
         console.print(f"In the store and not noted here yet: {takes}; the next render does it.", soft_wrap=True)
+
+
+def _is_unknown(purchase: Purchase) -> bool:
+    """Whether only `reconcile` can tell what became of an order."""
+    is_left = purchase.state is State.INTENDED and purchase.is_abandoned()
+    return (purchase.state is State.UNKNOWN or is_left) and not purchase.is_free
 
 
 def _cells(purchase: Purchase) -> Sequence[str | Text]:

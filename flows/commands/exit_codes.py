@@ -71,7 +71,8 @@ def _print_problems(error: StoryboardError, messages: IO[str]) -> None:
     problems = counted(len(error.problems), "problem")
     if len(error.problems) >= MOST_PROBLEMS:
         problems = f"the first {problems}"
-    print_line(f"{problems}, nothing was made\nnext: {error.next}", messages)
+    command = f"\nnext: {error.next}" if error.next else ""
+    print_line(f"{problems}, nothing was made{command}", messages)
 
 
 def _print(messages: IO[str], message: str) -> None:

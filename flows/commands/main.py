@@ -34,7 +34,8 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         ),
         "validate": Listed(
             "production.plan",
-            "Check a storyboard and list everything that is wrong in it. Makes and buys nothing.",
+            "Check a storyboard and list everything that is wrong in it. Makes and buys nothing. What a service cannot "
+            "make is said by `plan`.",
             only_looks=True,
         ),
         "plan": Listed(

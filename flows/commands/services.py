@@ -38,7 +38,8 @@ def explain(
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.services.explain import explain, find_take, print_explanation
 
-    planner = Planner.of(request_of(storyboard, provider, sets, draft=draft, deliverables=[EVERY_DELIVERABLE]))
+    asked = Planner.of(request_of(storyboard, provider, sets, draft=draft))
+    planner = asked._replace(deliverables=(EVERY_DELIVERABLE,))
     plan = planner.plan()
     try:
         chosen = find_take(plan, shot, take)

@@ -21,6 +21,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.takes.made import stored_clip, wanted_of
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.problems.phrases import listed, shown
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.timing import Duration
 from storyreel.tasks.inspection.examine import facts_of
@@ -48,9 +49,14 @@ def file_name(form: Form) -> str:
 
 
 def form_of(file: Path) -> Form:
-    """The form that a file's name ends with; `otio` for other names."""
+    """The form that a file's name ends with; `otio` for a name without an ending. Raises ValueError for others."""
     ending = file.suffix.lower().removeprefix(".")
-    return next((form for form in FORMS if ending in (form, _ENDINGS.get(form))), "otio")
+    if not ending:
+        return "otio"
+    if found := next((form for form in FORMS if ending in (form, _ENDINGS.get(form))), None):
+        return found
+    endings = listed([f".{_ENDINGS.get(form, form)}" for form in FORMS])
+    raise ValueError(f"no form of a timeline ends with `{shown(file.suffix)}`; end it with {endings}, or give --to")
 
 
 async def film_timeline(planner: Planner, start: Duration | None = None) -> Timeline:

@@ -14,6 +14,7 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.states import with_states
 from storyreel.specs.money import Money
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
@@ -34,6 +35,8 @@ class Planner(NamedTuple):
     """Whether its plans are of the film's draft."""
     deliverables: tuple[str, ...] = ()
     """The names of the deliverables that are made; all if there are none."""
+    command: str = ""
+    """The command line that plans the same: `next` of what only the planner finds wrong, as `validate` does not."""
 
     @classmethod
     def of(
@@ -63,6 +66,7 @@ class Planner(NamedTuple):
             limits=limits_of(film.budget, request.budget),
             draft=request.draft,
             deliverables=request.deliverables,
+            command=request.command("plan"),
         )
 
     @property
@@ -78,10 +82,14 @@ class Planner(NamedTuple):
         if history is None:
             with open_history(self.home) as present:
                 return self.plan(present)
-        return make_plan(
-            self.film, history, self.provider, self.selection, self.prices,
-            draft=self.draft, deliverables=self.deliverables,
-        )  # fmt: skip
+        try:
+            return make_plan(
+                self.film, history, self.provider, self.selection, self.prices,
+                draft=self.draft, deliverables=self.deliverables,
+            )  # fmt: skip
+        except StoryboardError as problem:
+            problem.was_found_by(self.command)
+            raise
 
     def plan_within_budget(self, run: str = "") -> BudgetedPlan:
         """The plan, and whether it fits the budget; `run` is the id of the flow run that buys. Raises as `plan`."""

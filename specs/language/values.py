@@ -57,6 +57,29 @@ MEANING = {
     LANGUAGE_TAG: "a language's tag such as `en`, `pt-BR` or `zh-Hant`",
     HEX_COLOUR: 'a colour such as "#f4efe6", in quotes',
 }
+
+OTHER_WORDS = {
+    other: word
+    for word, others in {
+        "dissolve": ("crossfade", "cross fade", "cross dissolve", "xfade", "mix", "blend"),
+        "fade": ("dip to black", "fade to black", "fade from black", "fade through black"),
+        "cut": ("hard cut", "straight cut"),
+        "push in": ("zoom in", "dolly in", "track in"),
+        "pull out": ("zoom out", "dolly out", "track out", "pull back"),
+        "static": ("fixed", "locked", "locked off", "still", "tripod"),
+        "extreme wide": ("ews", "els", "extreme long shot", "extreme wide shot", "establishing", "establishing shot"),
+        "wide": ("ws", "ls", "long", "long shot", "wide shot"),
+        "full": ("fs", "full shot"),
+        "medium wide": ("mws", "mls", "medium long shot", "american shot", "cowboy shot"),
+        "medium": ("ms", "mid", "mid shot", "medium shot"),
+        "medium close up": ("mcu",),
+        "close up": ("cu", "close", "close shot"),
+        "extreme close up": ("ecu", "xcu", "macro"),
+        "insert": ("detail", "cutaway"),
+    }.items()
+    for other in others
+}
+"""The words of the language, by what else film people call them. A word is only suggested where it may be written."""
 """A description of a text, for messages, by the pattern that it has to match."""
 
 

@@ -45,10 +45,15 @@ class StoryboardError(StoryreelError):
     command: ClassVar[str] = "storyreel validate {file}"
     """The command to run once the file is corrected; becomes `next`."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, next: str | None = None) -> None:
         self.problems = tuple(sorted(set(problems)))
-        command = self.command.format(file=shlex.quote(self.problems[0].position.file))
+        command = self.command.format(file=shlex.quote(self.problems[0].position.file)) if next is None else next
         super().__init__("\n".join(map(str, self.problems)), next=command)
+
+    def was_found_by(self, command: str) -> None:
+        """Name this command as `next`, unless the kind of file has one of its own."""
+        if type(self) is StoryboardError and command:
+            self.name_next(command)
 
     @classmethod
     def in_file(cls, file: Path | str, message: str, hint: str = "") -> Self:

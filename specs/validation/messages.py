@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from storyreel.specs.frozen import field_descriptions, fields_of
 from storyreel.specs.language.base import ShorthandModel
-from storyreel.specs.language.values import MEANING
+from storyreel.specs.language.values import MEANING, OTHER_WORDS
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyErrors, KeyPath, Problem
 from storyreel.specs.yaml.look_alikes import foreign_letter, odd_character
@@ -108,7 +108,7 @@ def _text(path: KeyPath, written: KeyPath, error: ErrorDetails, language: Langua
     if kind == "missing":
         return _missing(path, language)
     if kind in ("model_type", "model_attributes_type"):
-        return _no_model(what, path, language)
+        return _no_model(what, path, error, language)
     if kind == "string_pattern_mismatch":
         return _no_match(what, error, language)
     if kind == "tuple_type":
@@ -151,15 +151,40 @@ def _missing(path: KeyPath, language: Language[Any]) -> Text:
     return f"`{path[-1]}` is missing", meaning[:1].lower() + meaning[1:]
 
 
-def _no_model(what: str, path: KeyPath, language: Language[Any]) -> Text:
+def _no_model(what: str, path: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
     model = _model_at(path, language)
     if model is language.model or model is None:
         return f"this is not a {language.name}", language.beginning
-    bare = f"a bare `{model.shorthand}`, or " if issubclass(model, ShorthandModel) else ""
     required = _required(model)
     fields = fields_of(model)
     known = f"known are {listed(fields, 'and', len(fields))}"
-    return f"{what} must have {bare}keys of its own", f"it needs {listed(required, 'and')}" if required else known
+    hint = f"it needs {listed(required, 'and')}" if required else known
+    if not issubclass(model, ShorthandModel):
+        if isinstance(value := error["input"], str) and (near := suggestion(value, _bare_keys(model))):
+            return f"{what} is {_written(value)}", near
+        return f"{what} must have keys of its own", hint
+    if choices := _choices(fields[model.shorthand].annotation):
+        return f"{what} must be {listed(choices)}, or have keys of its own", hint
+    return f"{what} must have a bare `{model.shorthand}`, or keys of its own", hint
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The words that a value may be; empty if it is no choice among words."""
+    kind = _without_wrapping(annotation)
+    return [str(word) for word in get_args(kind)] if get_origin(kind) is Literal else []
+
+
+def _bare_keys(model: type[BaseModel]) -> list[str]:
+    """The keys whose names may be written in place of the model."""
+    return [key for key in fields_of(model) if _accepts(model, key)]
+
+
+def _accepts(model: type[BaseModel], value: object) -> bool:
+    try:
+        model.model_validate(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _no_match(what: str, error: ErrorDetails, language: Language[Any]) -> Text:
@@ -172,7 +197,9 @@ def _no_choice(what: str, error: ErrorDetails) -> Text:
     allowed = re.findall(r"'([^']*)'|\b(\d+)\b", str(error["ctx"]["expected"]))
     words = [quoted or number for quoted, number in allowed]
     written = _written(error["input"])
-    return f"{what} is {written}", suggestion(written.strip("`"), words, f"write {listed(words)}")
+    word = written.strip("`")
+    meant = OTHER_WORDS.get(re.sub(r"[\s_-]+", " ", word.lower()), word)
+    return f"{what} is {written}", suggestion(meant if meant in words else word, words, f"write {listed(words)}")
 
 
 def _no_text(what: str, error: ErrorDetails) -> Text:
@@ -194,8 +221,8 @@ def _no_list(what: str, error: ErrorDetails, model: type[BaseModel] | None) -> T
     """The message and hint for a value that is no list; `model` is that of an entry, if it has keys."""
     value = error["input"]
     one = shown(value, 30) if isinstance(value, str | int | float) else "{…}" if isinstance(value, Mapping) else "…"
-    if model and not isinstance(value, Mapping) and not issubclass(model, ShorthandModel):
-        required = _required(model)
+    if model and not isinstance(value, Mapping) and not (issubclass(model, ShorthandModel) or _accepts(model, value)):
+        required = _required(model) or list(fields_of(model))[:1]
         own = one if len(required) == 1 else "…"
         one = "{" + ", ".join(f"{key}: {own}" for key in required) + "}"
     return f"{what} must be a list", f"write `[{one}]`, or one `-` a line"

@@ -19,7 +19,8 @@ _Form = Literal["otio", "edl", "fcpxml", "fcp7", "aaf"]
 def export(
     storyboard: options.Film,
     to: Annotated[
-        _Form | None, typer.Option("--to", help="The form of the timeline; default: as the file ends, or `otio`.")
+        _Form | None,
+        typer.Option("--to", help="The form of the timeline; default: as the file's name ends, or `otio`."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The file; default: beside the film.")
@@ -46,10 +47,20 @@ def export(
             raise typer.BadParameter("a timeline is written to this machine; name a path", param_hint=option)
     if out and collect:
         raise typer.BadParameter("--collect names the folder of the file; give one of the two", param_hint="--out")
-    form = to or (form_of(out) if out else "otio")
+    try:
+        form = to or (form_of(out) if out else "otio")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from error
     planner = Planner.of(options.request_of(storyboard, None, sets, draft=draft))
     try:
-        timeline = asyncio.run(film_timeline(planner, Duration(timecode)))
+        first = Duration(timecode)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{timecode} is no timecode; write 01:00:00:00, hours, minutes, seconds and frames",
+            param_hint="--timecode",
+        ) from error
+    try:
+        timeline = asyncio.run(film_timeline(planner, first))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--timecode") from error
     if collect:

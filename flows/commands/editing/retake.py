@@ -135,7 +135,7 @@ def print_retaken(console: Terminal, retaken: Retaken, set_vars: Mapping[str, st
         how = made if is_picture or retaken.is_edited else continues
         say(f"{listed(others, 'and')} {how} and will be made again too.")
     sets = [part for name, word in set_vars.items() for part in ("--set", f"{name}={word}")]
-    say(f"Next: {shlex.join(['storyreel', 'plan', str(retaken.storyboard), *sets])}")
+    say(f"next: {shlex.join(['storyreel', 'plan', str(retaken.storyboard), *sets])}")
 
 
 def _describe(change: Change) -> str:

@@ -15,7 +15,8 @@ from storyreel.specs.problems.phrases import counted, reason
 
 
 def validate(storyboard: options.Film, sets: options.Set = None, as_json: options.AsJson = False) -> None:
-    """Check a storyboard and list everything that is wrong in it. Makes and buys nothing."""
+    """Check a storyboard and list everything that is wrong in it. Makes and buys nothing. What a service cannot make is
+    said by `plan`."""
     from storyreel.flows.packs import read_film
     from storyreel.flows.planning.checks.media import check_media
     from storyreel.specs.cut import build_cut

@@ -98,6 +98,10 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
         else:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
         yield from _prompts(bought)
+    if unknown := list(dict.fromkeys(take.shot for take in plan.takes if take.state == "unknown")):
+        them = "it" if len(unknown) == 1 else "them"
+        were = f"{abridged(unknown)} {'was' if len(unknown) == 1 else 'were'}"
+        yield f"Not ordered again, as it is unknown whether {were}: storyreel reconcile settles {them}."
     if waiting := plan.waiting:
         stills = [slate for slate in plan.unapproved if any(slate in take.waits_for for take in waiting)]
         once = [f"{abridged(stills)} {'is' if len(stills) == 1 else 'are'} approved"] if stills else []

@@ -62,6 +62,14 @@ def three(home: Path) -> None:
         ledger.mark_finished("c" * 64, "d" * 64)
 
 
+def test_an_order_that_is_unknown_is_followed_by_what_settles_it(told: Told, three: None) -> None:
+    assert "next: " not in told().stdout
+    with closing(Home.of().ledger()) as ledger:
+        ledger.mark_unknown("a" * 64, "no answer")
+    assert told().stdout.endswith("next: storyreel reconcile\n")
+    assert "next: " not in told("--film", "The Boat").stdout
+
+
 def test_nothing_bought_is_said_and_no_ledger_is_made(told: Told, home: Path) -> None:
     assert told().stdout == "There are no such purchases.\n"
     assert told("--json").stdout == "[]\n"

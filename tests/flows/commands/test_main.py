@@ -185,7 +185,23 @@ def test_a_missing_file_says_how_to_begin(storyreel: Command) -> None:
     done = storyreel("plan", "nowhere.yaml")
     assert done.returncode == 2
     assert "nowhere.yaml:1:1: there is no such file" in done.stderr
-    assert "storyreel init" in done.stderr
+    assert "storyreel init" in done.stderr and "next: " not in done.stderr
+
+
+def test_a_mistyped_file_is_found_by_its_name(storyreel: Command, hello: Path) -> None:
+    told = storyreel("plan", "helo.yml").stderr.splitlines()
+    assert told == ["helo.yml:1:1: there is no such file (did you mean `hello.yaml`?)", "1 problem, nothing was made"]
+
+
+def test_what_only_a_plan_finds_wrong_is_shown_again_by_the_next_command(storyreel: Command, hello: Path) -> None:
+    """`validate` reads the language alone: to be sent there would be to be told that nothing is wrong."""
+    hello.write_text(HELLO.replace("duration: 12f}", "duration: 12f, model: wan9}"))
+    first = storyreel("render", "hello.yaml", "--provider", "dashscope", "--select", "1A")
+    assert first.returncode == 2 and "has no model `wan9`" in first.stderr
+    command = first.stderr.splitlines()[-1].removeprefix("next: storyreel ").split()
+    assert command == ["plan", "hello.yaml", "--provider", "dashscope", "--select", "1A"]
+    again = storyreel(*command)
+    assert (again.returncode, again.stderr) == (2, first.stderr)
 
 
 def test_a_plan_is_shown_and_leaves_nothing_behind(

@@ -91,7 +91,7 @@ def retake(file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 def test_the_wish_is_told_line_by_line_with_what_to_do_next(retake: Retake, file: Path) -> None:
     assert retake("1C") == (
         0,
-        "film.yaml:14: takes: 2, new\nfilm.yaml:15: circled: 2, new\nNext: storyreel plan film.yaml\n",
+        "film.yaml:14: takes: 2, new\nfilm.yaml:15: circled: 2, new\nnext: storyreel plan film.yaml\n",
         "",
     )
     assert file.read_text() == FILM.replace("action: Rain.\n", "action: Rain.\n    takes: 2\n    circled: 2\n")
@@ -103,13 +103,13 @@ def test_shots_that_would_be_made_anew_are_named(retake: Retake) -> None:
         "film.yaml:9: takes: 4, before: 2",
         "film.yaml:10: circled: 4, before: 1",
         "`1B` and `1D` continue from its last frame, which changes, and will be made again too.",
-        "Next: storyreel plan film.yaml",
+        "next: storyreel plan film.yaml",
     ]
 
 
 def test_a_circle_that_is_kept_makes_nothing_anew(retake: Retake, file: Path) -> None:
     _, told, _ = retake("1A", "--keep-circled")
-    assert told == "film.yaml:9: takes: 3, before: 2\nNext: storyreel plan film.yaml\n"
+    assert told == "film.yaml:9: takes: 3, before: 2\nnext: storyreel plan film.yaml\n"
     assert file.read_text() == FILM.replace("takes: 2", "takes: 3")
 
 
@@ -128,7 +128,7 @@ def test_another_action_takes_the_circle_away_and_says_which_take_counts(retake:
         "film.yaml:10: circled: 1 is removed",
         "No take of 1A is circled: the last of its 2 will be in the cut.",
         "`1B` and `1D` continue from its last frame, which changes, and will be made again too.",
-        "Next: storyreel plan film.yaml",
+        "next: storyreel plan film.yaml",
     ]
     assert file.read_text() == FILM.replace("Ana enters.", '"Ana leaves: for good."').replace("    circled: 1\n", "")
 
@@ -169,7 +169,7 @@ def test_words_of_the_command_line_count_and_are_passed_on(retake: Retake, file:
     file.write_text(FILM.replace("title:", "vars: {n: 2}\ntitle:").replace("takes: 2", "takes: ${n}"))
     _, told, _ = retake("1A", "--set", "n=5")
     assert "film.yaml:10: takes: 6, before: ${n}\n" in told
-    assert told.endswith("Next: storyreel plan film.yaml --set n=5\n")
+    assert told.endswith("next: storyreel plan film.yaml --set n=5\n")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_picture_is_asked_for_again_as_a_shot_is(
     file.write_text(STILLS)
     code, out, _ = retake(*arguments)
     *lines, last = out.splitlines()
-    assert (code, last) == (0, "Next: storyreel plan film.yaml")
+    assert (code, last) == (0, "next: storyreel plan film.yaml")
     for line, expected in zip(lines, told, strict=True):
         assert line.removeprefix("film.yaml:").startswith(expected)
     assert file.read_text() == STILLS.replace(before, after)

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from storyreel.flows.commands.screen.tables import print_plan
 from storyreel.flows.planning.checks.budget import BudgetedPlan
-from tests.flows.planning.histories import plan_of
+from storyreel.tasks.ledger.purchase import State
+from tests.flows.planning.histories import history_with, plan_of
 
 
 def _printed(folder: Path, shots: str, provider: str | None = None) -> str:
@@ -23,6 +24,15 @@ def _printed(folder: Path, shots: str, provider: str | None = None) -> str:
 
 def _shots(count: int, key: str = "") -> str:
     return "".join(f"  - {{shot: S{n}, action: x{n}{key.format(n=n)}}}\n" for n in range(count))
+
+
+def test_a_plan_says_what_settles_an_order_that_is_unknown(tmp_path: Path) -> None:
+    film = "storyboard: 1\ntitle: T\ndefaults: {provider: dashscope}\nshots:\n" + _shots(2)
+    history = history_with(plan_of(tmp_path, film), ("S1", State.UNKNOWN))
+    printed = StringIO()
+    print_plan(Console(file=printed, width=120), BudgetedPlan(plan_of(tmp_path, film, history), ()))
+    assert "whether S1 was: storyreel reconcile settles it." in printed.getvalue()
+    assert "reconcile" not in _printed(tmp_path, _shots(2), "dashscope")
 
 
 def test_each_take_of_a_short_plan_has_a_row(tmp_path: Path) -> None:
