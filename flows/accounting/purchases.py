@@ -102,7 +102,7 @@ def print_purchases(console: Terminal, purchases: Purchases) -> None:
 
 
 def _is_unknown(purchase: Purchase) -> bool:
-    """Whether only `reconcile` can tell what became of an order."""
+    """Whether only `reconcile` can find the outcome of an order."""
     is_left = purchase.state is State.INTENDED and purchase.is_abandoned()
     return (purchase.state is State.UNKNOWN or is_left) and not purchase.is_free
 

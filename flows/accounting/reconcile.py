@@ -108,7 +108,7 @@ def select_orders(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
 
 
 def _settle_by_acceptances(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Settlement]:
-    """Attach the orders that a service has accepted, although the ledger could not be told of it."""
+    """Attach the orders that a service has accepted, but that could not be noted in the ledger."""
     kept = {acceptance.key: acceptance for acceptance in acceptances(home.accepted)}
     why, settled = "the service has accepted it, and the next render goes on with it", []
     for order in _open_orders(ledger, wanted) if kept else ():
@@ -121,7 +121,7 @@ def _settle_by_acceptances(ledger: Ledger, home: Home, wanted: PurchaseFilter) -
 
 
 def _settle_from_store(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Settlement]:
-    """Attach the orders whose clip is on this host, although the ledger was not told of it."""
+    """Attach the orders whose clip is on this host, but is not noted in the ledger."""
     tasks = {receipt.key: receipt.task for receipt in home.clips().unnoted()}
     why = "it is in the store, and the next render takes it from there"
     return [

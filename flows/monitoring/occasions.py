@@ -141,7 +141,7 @@ _OCCASIONS = (
     Occasion(
         name="unknown",
         title="unknown orders",
-        description="It is unknown whether a service has an order. Of a run, the first such order is told.",
+        description="It is unknown whether a service has an order. Only the first such order of a run is reported.",
         trigger=_on("storyreel.shot.unknown", together="flow-run"),
         subject=f"{_FILM}: it is unknown whether an order was accepted",
         lines=(_SUMMARY, "it is not ordered again before it is settled: storyreel reconcile", _RUN),
@@ -157,7 +157,7 @@ _OCCASIONS = (
     Occasion(
         name="worker",
         title="no worker",
-        description="No process has asked for the runs of a film for a minute. Of a pool, one film is told.",
+        description="No process has asked for the runs of a film for a minute. Only one film of a pool is reported.",
         trigger=_on("prefect.deployment.not-ready", flow=RENDER_FLOW, together="work-pool"),
         subject="no worker takes the runs of {{ work_pool.name or deployment.name }}",
         lines=(

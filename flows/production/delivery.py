@@ -82,7 +82,7 @@ class Delivery:
 
         No two signatures have the same bytes: a film in which nothing has changed stays as it was delivered.
         """
-        with suppress(BucketError):  # It is made again, and what the bucket lacks is told when that is delivered.
+        with suppress(BucketError):  # The film is made again; its delivery reports a bucket that cannot be reached.
             if self._bucket and self._bucket.size(name) == size:
                 self._bucket.get(name, self.folder / name)
 

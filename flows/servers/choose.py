@@ -34,7 +34,7 @@ _DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # The terminal has a display of its own; Prefect's log is on the run's page. Its client writes each event that it
-    # cannot send as a line of several KB; what is missing in the record is told at the end of a run.
+    # cannot send as a line of several KB; gaps in the record are reported at the end of a run.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
 }
@@ -103,8 +103,8 @@ def report_to_server(
     """Set Prefect's API inside to the server that is named, else that of `storyreel ui`, else an ephemeral one.
 
     Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start, or
-    if the named one does not answer. With `on_wait`, which is told so, one that is slow is waited for; `on_start` is
-    told again and again what of an ephemeral one is awaited.
+    if the named one does not answer. With `on_wait`, a slow one is waited for, and `on_wait` called with a sentence
+    about it; `on_start` is called again and again with what an ephemeral one waits for.
     """
     from prefect.settings import (
         PREFECT_API_URL,

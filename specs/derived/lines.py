@@ -177,7 +177,7 @@ def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLi
 def line_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]:
     """A sentence for each line that ends after the shots that it is heard in; of dialogue, for the last of a shot.
 
-    Without the recordings of shots, which are told of apart. What is estimated is told if it is much longer.
+    Recordings of whole shots have warnings of their own. A line of estimated length has one only if it is much longer.
     """
     events, rate = {event.shot: event for event in cut.events}, cut.rate
     ends: list[tuple[SpokenLine, int, bool]] = []

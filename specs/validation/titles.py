@@ -32,7 +32,7 @@ def card_problems(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def _length(shot: Shot, rate: FrameRate) -> int | None:
-    """The frames of a shot; None if they are not known yet, or its length is wrong, which the cut tells."""
+    """The frames of a shot; None if they are not known yet, or its length is wrong, which is a problem of the cut."""
     if not isinstance(shot.duration, Duration):
         return None
     try:

@@ -49,7 +49,7 @@ class ClaimedTake(Frozen):
     made: str = ""
     """The time at which it was finished, in UTC: `2026-11-29T10:00:00Z`; empty if unknown."""
     prompt: str = ""
-    """Empty unless it is told."""
+    """The words of its request; empty unless the storyboard wants them in the credentials."""
     is_seen: bool = True
     """Whether it is seen or heard in the film; else other takes were made of it."""
 

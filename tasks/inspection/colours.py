@@ -34,7 +34,7 @@ FRAMES = 9
 _SHOWN, _MEASURED = 320, 48
 """Pixels of their longer side, as they are shown and as they are measured."""
 _DARKER, _BRIGHTER = 0.4, 0.1
-"""Parts of the pixels that do not tell of the light: noise colours the darkest, and the brightest are cut off. They are
+"""Parts of the pixels that say nothing of the light: noise colours the darkest, and the brightest are cut off. They are
 parts, not levels, so that another exposure leaves the others."""
 _LEAST = 0.001
 """Least linear light that is compared."""

@@ -221,5 +221,5 @@ def _common_delay(pieces: Sequence[PicturePiece]) -> int:
 
 
 def _part(progress: Progress | None, start: float, end: float) -> Progress | None:
-    """Progress of a step, told as a part of the whole."""
+    """Progress of a step, reported as a part of the whole."""
     return (lambda done: progress(start + (end - start) * done)) if progress else None

@@ -156,7 +156,7 @@ def _deploy(films: Sequence[FilmOptions], yes: bool, console: Terminal) -> list[
             with console.status("asking Prefect"):
                 page = stack.enter_context(lasting_server())
                 existing = asyncio.run(read_deployments(name for name, _ in plans))
-        except RunFailed as error:  # told after what is wrong with the films, which can be mended without a server
+        except RunFailed as error:  # Reported after problems of the films, which can be corrected without a server.
             away = error
         requests = [
             _agreed(film, films, plan, existing.get(name), yes, console)

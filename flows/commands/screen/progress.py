@@ -44,7 +44,7 @@ class _Row:
         """Take over a report, and return whether its stage, or what it waits for, is new. `now` is in monotonic
         seconds."""
         changed = report.stage != self.stage or report.waits_for not in ("", self.last_wait)
-        if report.stage == "stopped":  # nothing is told of a take that had not begun
+        if report.stage == "stopped":  # Not shown for a take that had not begun.
             changed = self.begun is not None
         self.stage, self.fraction, self.detail = report.stage, report.fraction, report.detail
         self.waits, self.last_wait = bool(report.waits_for), report.waits_for or self.last_wait

@@ -33,7 +33,7 @@ def overlap_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[s
     """A sentence for words of different kinds at one place at the same time, for those that subtitles lie over, and for
     what hides the label.
 
-    Words that have the same place by what is written are told of by `reading_warnings`. Raises MediaError.
+    Words with the same written place are left to `reading_warnings`. Raises MediaError.
     """
     words = sorted(placed_words(film, cut), key=lambda each: each.start)
     box = cache(lambda number: _box_of_words(film, words[number]))
