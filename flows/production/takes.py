@@ -108,7 +108,7 @@ class TakeRuns:
         """The progress of the run: `2 of 3 takes are finished, about 0.34 USD spent`."""
         begun = [take for take in self._plan.takes if ("take", take.identity) in self._futures]
         finished = sum(self.finished_take(take) is not None for take in begun)
-        count = f"{finished} of {counted(len(begun), 'take')} {'is' if finished == 1 else 'are'} finished"
+        count = f"{finished} of {counted(len(begun), 'take')} {'is' if 1 in (finished, len(begun)) else 'are'} finished"
         # This says what came of the run, and an error must not take the place of that.
         spending = await self._studio.ask_briefly(Ledger.spent_by, "service", run=self._run)
         return count if spending is None else f"{count}, {spent_in_words(spending)} spent"

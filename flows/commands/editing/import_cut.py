@@ -33,9 +33,11 @@ def import_(
     as_json: options.AsJson = False,
 ) -> None:
     """Take over an editing program's cut: order, parts of takes, transitions, takes. Shows the change and asks."""
-    from storyreel.flows.handover.take_over import taken_over
+    from storyreel.flows.handover.take_over import form_of, taken_over
     from storyreel.flows.planning.planner import Planner
 
+    # Asked first, as the two files may have been given the other way round.
+    form_of(cut)
     set_vars = options.parse_vars(sets)
     planner = Planner.of(options.request_of(storyboard, None, sets, draft=draft))
     before = read_bytes(storyboard)

@@ -128,6 +128,12 @@ def test_a_file_has_the_form_that_its_name_ends_with() -> None:
     assert [form_of(Path(name)) for name in names] == ["edl", "fcpxml", "fcp7", "fcp7", "aaf", "otio", "otio"]
 
 
+def test_a_storyboard_in_the_place_of_the_cut_is_named_as_no_timeline(film: Path) -> None:
+    (film.parent / "cut.edl").write_text("TITLE: The Keeper\n")
+    said = storyreel(film, "import", "film.yaml", "cut.edl")
+    assert said.returncode == 1 and "film.yaml is no timeline that is read" in said.stderr
+
+
 def test_a_cut_is_taken_over_into_a_file_of_this_machine(film: Path) -> None:
     said = storyreel(film, "import", "cut.otio", "https://films.example/film.yaml")
     assert said.returncode == 2 and "that is an address" in said.stderr, said.stderr
