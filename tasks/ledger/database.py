@@ -9,10 +9,11 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, create_engine, event, func, literal, literal_column, select
@@ -35,6 +36,11 @@ _BEGIN = "begin_with"
 """Execution option with the statement that begins a transaction in SQLite."""
 _LOCK_SECONDS = "lock_seconds"
 """Execution option with the seconds that a transaction waits for a lock in PostgreSQL, by itself without end."""
+_NOTICED: Mapping[str, int] = MappingProxyType(
+    {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+)
+"""Options of libpq, in seconds and milliseconds: with those of the system a connection that a router or a lost network
+has dropped without a word is noticed after a quarter of an hour, and a lease is over by then."""
 _SCHEMA_LOCK = 495840486764
 """Advisory lock, a number that other programs hardly use: `sreel` in ASCII."""
 WRITERS_LOCK = _SCHEMA_LOCK + 1
@@ -234,7 +240,8 @@ def _write_ahead(connection: Any, url: URL) -> None:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        noticed = {option: value for option, value in _NOTICED.items() if option not in url.query}
+        engine = create_engine(url, connect_args=noticed, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError:
         raise LedgerError(
             "a ledger in PostgreSQL needs the driver psycopg, which is not installed",

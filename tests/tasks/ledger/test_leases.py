@@ -8,13 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from storyreel.tasks import studio
+from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.ledger.purchase import LEASE
 from storyreel.tasks.threads import in_own_thread
+from tests import postgres
 from tests.pauses import PATIENCE
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import an_order, row
@@ -171,6 +173,22 @@ def test_times_are_the_databases(ledger: Ledger, url: str) -> None:
         now: Any = connection.execute(text("select clock_timestamp()")).scalar_one()
     engine.dispose()
     assert row(ledger).changed <= now <= row(ledger).read
+
+
+def _options_of_libpq(connection: Connection) -> dict[str, str]:
+    opened: Any = connection.connection.driver_connection
+    return dict(opened.info.get_parameters())
+
+
+@pytest.mark.parametrize(("asked", "idle"), [({}, 10), ({"keepalives_idle": "7"}, 7)])
+def test_a_connection_that_was_lost_without_a_word_is_noticed_within_a_lease(asked: dict[str, str], idle: int) -> None:
+    url = make_url(postgres.running().fresh()).update_query_dict(asked)
+    database = Database(url.render_as_string(hide_password=False))
+    options = database.read(_options_of_libpq)
+    database.close()
+    assert options["keepalives_idle"] == str(idle), "an address may have options of its own"
+    silent = idle + int(options["keepalives_interval"]) * int(options["keepalives_count"])
+    assert max(silent, int(options["tcp_user_timeout"]) / 1000) < LEASE.total_seconds() / 2
 
 
 def test_the_owner_of_a_new_row_is_this_process(ledger: Ledger) -> None:
