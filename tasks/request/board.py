@@ -270,6 +270,10 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
     drawn: dict[str, tuple[str, ...]] = {}
     pictures = chain(sheets_of(film, film.all_shots), *map(stills_of, film.all_shots))
     for shot in chain(film.all_shots, pictures):
+        if font is None and not shot.is_card and FREE not in shot.services:
+            # Nothing of it is drawn, and no font of the user's can be broken.
+            drawn[shot.shot] = film.title, shot.shot
+            continue
         try:
             unseen = shot.first_frame or shot.references
             seen = Seen() if unseen else Seen(tuple(who for who in shot.cast if not film.cast[who].references))
