@@ -58,7 +58,7 @@ def render(
         for note in try_early(request, budgeted.plan):
             progress.print(note, soft_wrap=True)
         require_consent(budgeted, request, yes, progress)
-        progress.print(styled((budgeted.plan.name, "bold"), f": {summarize(budgeted.plan)}"))
+        progress.print(styled((budgeted.plan.name, "bold"), f": {summarize(budgeted.plan)}"), soft_wrap=True)
         if budgeted.plan.is_draft:
             progress.print(SIMILAR, soft_wrap=True)
         from storyreel.flows.commands.launch import run

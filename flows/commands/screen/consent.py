@@ -74,7 +74,7 @@ def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal, again
     """
     plan = budgeted.plan
     if not plan.bought:
-        console.print(styled((plan.title, "bold"), f": {summarize(plan)}"))
+        console.print(styled((plan.title, "bold"), f": {summarize(plan)}"), soft_wrap=True)
         return
     tables.print_plan(console, budgeted)
     if not (budgeted.limits or yes):

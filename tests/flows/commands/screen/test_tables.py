@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from storyreel.flows.commands.screen.consent import agree_unattended
 from storyreel.flows.commands.screen.tables import print_plan
 from storyreel.flows.planning.checks.budget import BudgetedPlan
 from storyreel.tasks.ledger.purchase import State
@@ -33,6 +34,12 @@ def test_a_plan_says_what_settles_an_order_that_is_unknown(tmp_path: Path) -> No
     print_plan(Console(file=printed, width=120), BudgetedPlan(plan_of(tmp_path, film, history), ()))
     assert "whether S1 was: storyreel reconcile settles it." in printed.getvalue()
     assert "reconcile" not in _printed(tmp_path, _shots(2), "dashscope")
+
+
+def test_the_sums_of_a_free_plan_are_one_line_in_a_narrow_window(tmp_path: Path) -> None:
+    plan, printed = plan_of(tmp_path, f"storyboard: 1\ntitle: A Long Title\nshots:\n{_shots(2)}"), StringIO()
+    agree_unattended(BudgetedPlan(plan, ()), False, Console(file=printed, width=20), str)
+    assert printed.getvalue() == "A Long Title: 2 shots, 10 s; 2 takes: 2 to make\n"
 
 
 def test_each_take_of_a_short_plan_has_a_row(tmp_path: Path) -> None:
