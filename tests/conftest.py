@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,28 @@ if not hasattr(sitecustomize, "NetworkIsBlocked"):  # another sitecustomize was 
     import sitecustomize
 
 register_profiles()
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+
+
+def _folder_in_memory() -> Path | None:
+    """Have temporary files in memory where it has room for them: a disk is waited for at each commit of a database.
+
+    Returns the folder for them, which is this process's; None if `TMPDIR` names one, as it does in xdist's workers.
+    """
+    if "TMPDIR" in os.environ or not _MEMORY.is_dir():
+        return None
+    room = os.statvfs(_MEMORY)
+    if room.f_bavail * room.f_frsize < _ROOM or room.f_flag & os.ST_NOEXEC:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir=_MEMORY))
+    folder.chmod(0o1777)  # as /tmp: PostgreSQL runs as a user of its own
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return folder
+
+
+_in_memory = _folder_in_memory()
 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ.get("PYTHONPATH"))))
 
@@ -71,6 +96,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     places = {path: float(place) for place, path in enumerate(others)}
     places |= {path: place * apart - 1 for place, path in enumerate(longest)}
     items.sort(key=lambda item: (places[item.path], item.path))
+    # Otherwise each full collection goes through all of them, and through what they import.
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """What was in memory stays there only if something has failed."""
+    if _in_memory and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(_in_memory, ignore_errors=True)
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
@@ -97,13 +131,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+_STANDING = pytest.StashKey[str]()
+
+
 @pytest.fixture(scope="session")
-def standing_server() -> Iterator[str]:
+def standing_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a Prefect server's API, for everything that is not about the server's own life."""
     from tests.prefect_server import standing
 
     with standing() as api:
+        request.config.stash[_STANDING] = api
         yield api
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _limits_end_with_their_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs of other modules would wait for places: for a minute, where one who had them was killed."""
+    yield
+    if api := request.config.stash.get(_STANDING, ""):
+        from tests.prefect_server import delete_limits
+
+        delete_limits(api)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +48,19 @@ def standing() -> Iterator[str]:
         move_in(home)
         with serving(home, **_QUIET) as api:
             yield api
+
+
+def delete_limits(api: str) -> None:
+    """Delete all global concurrency limits of a server."""
+    for limit in json.loads(_ask(f"{api}/v2/concurrency_limits/filter", "POST", b"{}")):
+        _ask(f"{api}/v2/concurrency_limits/{limit['id']}", "DELETE")
+
+
+def _ask(address: str, method: str, body: bytes | None = None) -> bytes:
+    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        told: bytes = answer.read()
+    return told
 
 
 def move_in(home: Path) -> None:
