@@ -20,9 +20,13 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def fresh_environment(tmp_path: Path) -> dict[str, str]:
     """What a machine has on which nothing was ever installed but Python."""
-    home = tmp_path / "empty-home"
+    return environment_of(tmp_path / "empty-home")
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    """The environment of a user whose home is empty, and made here."""
     home.mkdir()
-    kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "SYSTEMROOT") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "SYSTEMROOT", "TMPDIR") if name in os.environ}
     return {**kept, "HOME": str(home), "PATH": "/nowhere", "TERM": "dumb"}
 
 

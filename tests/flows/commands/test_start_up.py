@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.conftest import environment_of
+
 FILM = """\
 storyboard: 1
 title: T
@@ -50,12 +52,13 @@ print(json.dumps([len(collected), scans]), file=sys.stderr)
 HEAVY = {"prefect", "sqlalchemy", "httpx", "av", "PIL", "regex", "psutil", "asyncio", "ffmpeg", "fsspec"}
 
 
-@pytest.fixture
-def home(tmp_path: Path, fresh_environment: dict[str, str]) -> dict[str, str]:
-    """The environment of a user who has bought a take."""
-    (tmp_path / "film.yaml").write_text(FILM)
-    subprocess.run([sys.executable, "-c", ORDERED], env=fresh_environment, check=True)
-    return fresh_environment
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user who has bought a take; the film is in the home, and no command here changes either."""
+    environment = environment_of(tmp_path_factory.mktemp("user") / "home")
+    (Path(environment["HOME"]) / "film.yaml").write_text(FILM)
+    subprocess.run([sys.executable, "-c", ORDERED], env=environment, check=True)
+    return environment
 
 
 @pytest.mark.parametrize(
@@ -71,12 +74,10 @@ def home(tmp_path: Path, fresh_environment: dict[str, str]) -> dict[str, str]:
         ("ledger --by film", {"yaml", "markdown_it", "storyreel.specs.storyboard", "storyreel.tasks.providers"}),
     ],
 )
-def test_a_command_that_only_looks_imports_what_it_needs(
-    command: str, more: set[str], home: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_command_that_only_looks_imports_what_it_needs(command: str, more: set[str], user: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *command.split()],
-        cwd=tmp_path, env=home, capture_output=True, text=True, check=True,
+        cwd=user["HOME"], env=user, capture_output=True, text=True, check=True,
     )  # fmt: skip
     loaded = json.loads(done.stderr.splitlines()[-1])
     assert [name for name in loaded if any(name == one or name.startswith(f"{one}.") for one in HEAVY | more)] == []
@@ -84,11 +85,11 @@ def test_a_command_that_only_looks_imports_what_it_needs(
 
 @pytest.mark.parametrize("command", ["validate film.yaml", "plan film.yaml", "plan --json film.yaml", "ledger"])
 def test_a_command_that_only_looks_neither_looks_for_garbage_nor_for_other_packages(
-    command: str, home: dict[str, str], tmp_path: Path
+    command: str, user: dict[str, str]
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", COUNTED, *command.split()],
-        cwd=tmp_path, env=home, capture_output=True, text=True, check=True,
+        cwd=user["HOME"], env=user, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stderr.splitlines()[-1]) == [0, []]
 
@@ -107,8 +108,8 @@ def test_a_command_that_only_looks_neither_looks_for_garbage_nor_for_other_packa
     ],
 )
 def test_a_command_ends_with_its_code_where_nothing_can_be_printed(
-    command: str, code: int, home: dict[str, str], tmp_path: Path
+    command: str, code: int, user: dict[str, str]
 ) -> None:
     line = f'{sys.executable} -c "from storyreel.flows.commands.main import main; main()" {command}'
-    done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, env=home, capture_output=True, text=True)
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=user["HOME"], env=user, capture_output=True, text=True)
     assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
