@@ -37,6 +37,11 @@ _FLAGS = (
     # The graph of a run is drawn by WebGL, and there is no graphics card here.
     "--enable-unsafe-swiftshader", "--use-angle=swiftshader",
 )  # fmt: skip
+_FEW_FRAMES = """\
+window.requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 200)
+window.cancelAnimationFrame = clearTimeout
+"""
+"""Five pictures a second of what moves, not sixty: without a graphics card each of a graph takes the processor long."""
 _LARGEST = 200_000
 """Bytes of a picture in the documentation."""
 _PATIENCE = 60_000
@@ -153,6 +158,7 @@ def browsing(profile: Path, *, renews: bool = False) -> Iterator[Browser]:
         window = playwright.chromium.launch_persistent_context(
             profile, executable_path=program, args=_FLAGS, viewport={"width": 1280, "height": 800}
         )
+        window.add_init_script(_FEW_FRAMES)
         try:
             yield Browser(window.pages[0], renews)
         finally:
