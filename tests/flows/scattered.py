@@ -9,7 +9,7 @@ from PIL import Image
 ANIMATIC = """\
 storyboard: 1
 title: Away
-format: {fps: 24}
+format: {fps: 24, resolution: 480p}
 shots:
   - {shot: 1A, action: She climbs., first_frame: ../shared/stair.png, duration: 20f}
   - {shot: 1B, action: She waits., first_frame: WHOLE/room.png, duration: 20f}

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 FILM = """
 storyboard: 1
 title: Two Rooms
-format: {fps: 24}
+format: {fps: 24, resolution: 480p}
 shots:
   - {shot: 1A, action: Ana enters., duration: 20f, transition: {type: fade, duration: 4f}}
   - {shot: 1B, action: She sits., continues: 1A, duration: 18f, transition: {type: dissolve, duration: 6f}}

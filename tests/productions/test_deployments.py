@@ -28,7 +28,7 @@ FILM = """\
 storyboard: 1
 title: Weekly
 vars: {city: Paris}
-format: {fps: 12}
+format: {fps: 12, resolution: 480p}
 defaults: {duration: 1s}
 shots:
   - {shot: 1A, action: "A lamp in ${city}."}

@@ -194,7 +194,7 @@ FORM = """\
 storyboard: 1
 title: The Lamp
 review: required
-format: {fps: 12}
+format: {fps: 12, resolution: 480p}
 defaults: {duration: 1s}
 shots:
   - {shot: 1A, action: She climbs.}

@@ -33,7 +33,7 @@ from tests.prefect_server import move_in, serving
 FILM = """\
 storyboard: 1
 title: One Room
-format: {fps: 12}
+format: {fps: 12, resolution: 480p}
 shots:
   - {shot: 1A, action: Ana enters., duration: 6f}
 """
