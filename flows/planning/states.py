@@ -60,9 +60,9 @@ def _with_state(
         return candidate.model_copy(update={"state": "resuming", "reason": reason})
     if purchase is None:
         changed, reason = _why_new(take, candidate, orders) if orders else ((), NEVER_MADE)
-        if (changed, reason) == (candidate.changes, candidate.reason):
+        if (candidate.state, candidate.reason, candidate.changes) == ("new", reason, changed):
             return candidate
-        return candidate.model_copy(update={"reason": reason, "changes": changed})
+        return candidate.model_copy(update={"state": "new", "reason": reason, "changes": changed})
     state, reason = _state(candidate, purchase, history)
     return candidate.model_copy(update={"state": state, "reason": reason})
 

@@ -60,6 +60,9 @@ class Availability:
         self._clock = asyncio.get_running_loop().time
         self._answered = self._accepted = self._clock()
         """Times of the server's last answer, and of the last connection that it accepted."""
+        self._questioned: float | None = None
+        """Time of the first question since the last answer; None before it. Time without an answer counts from then on,
+        as a server that has answered other questions is not asked for up to two pauses."""
         self._is_slow = False
         self._limited: float | None = None
         """The time at which the patience with a slow server ended; None before that."""
@@ -134,6 +137,7 @@ class Availability:
                 if self._is_asked.is_set() or not self._is_heard:
                     self._is_asked.clear()
                     begun = self._clock()
+                    self._questioned = begun if self._questioned is None else self._questioned
                     answer = await self._ask(client, seconds)
                     self._note(answer)
                     if answer == "ready":
@@ -169,7 +173,10 @@ class Availability:
         Prefect's engine, and no answer was heard."""
         begun = self._clock()
         yield
-        self._answered += max(0.0, self._clock() - begun - seconds)
+        stood_still = max(0.0, self._clock() - begun - seconds)
+        self._answered += stood_still
+        if self._questioned is not None:
+            self._questioned += stood_still
 
     @property
     def _deadline(self) -> float:
@@ -184,7 +191,9 @@ class Availability:
         now = self._clock()
         self._is_slow = answer == "slow"
         if answer == "ready":
-            self._longest, self._answered = max(self._longest, now - self._answered - self._pause), now
+            if self._questioned is not None:
+                self._longest = max(self._longest, now - self._questioned)
+            self._answered, self._questioned = now, None
             self.is_lost = False
             self._has_answered.set()
             return

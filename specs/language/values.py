@@ -57,6 +57,7 @@ MEANING = {
     LANGUAGE_TAG: "a language's tag such as `en`, `pt-BR` or `zh-Hant`",
     HEX_COLOUR: 'a colour such as "#f4efe6", in quotes',
 }
+"""A description of a text, for messages, by the pattern that it has to match."""
 
 OTHER_WORDS = {
     other: word
@@ -80,7 +81,6 @@ OTHER_WORDS = {
     for other in others
 }
 """The words of the language, by what else film people call them. A word is only suggested where it may be written."""
-"""A description of a text, for messages, by the pattern that it has to match."""
 
 
 def as_text(value: object) -> object:

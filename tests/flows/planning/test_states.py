@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from storyreel.flows.planning.model import PlannedTake
+from storyreel.flows.planning.states import with_states
 from storyreel.tasks.ledger.ledger import State
-from tests.flows.planning.histories import history_with, plan_of
+from tests.flows.planning.histories import NOTHING, history_with, plan_of
 
 FILM = """\
 storyboard: 1
@@ -129,3 +130,10 @@ def test_another_order_plans_no_purchase(folder: Path) -> None:
     lines = FILM.splitlines(keepends=True)
     takes = after(folder, ("".join(lines[-3:]), lines[-1] + lines[-3] + lines[-2]))
     assert {take.state for take in takes.values()} == {"cached"}
+
+
+def test_a_take_whose_order_was_withdrawn_is_new_again(folder: Path) -> None:
+    bought = plan_of(folder, FILM)
+    ordering = plan_of(folder, FILM, history_with(bought, *((take.shot, State.INTENDED) for take in bought.takes)))
+    assert {take.state for take in ordering.takes} == {"resuming"}
+    assert with_states(ordering.takes, ordering.title, NOTHING) == list(bought.takes)

@@ -128,6 +128,23 @@ async def test_a_server_that_answers_other_questions_is_not_asked_whether_it_is_
                 await asyncio.sleep(0.01)
 
 
+async def test_time_in_which_a_server_is_not_asked_is_no_time_without_an_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "_LONGEST_PAUSE_SECONDS", 0.6)
+    monkeypatch.setattr(availability, "_PAUSE_SECONDS", 0.6)
+    monkeypatch.setattr(availability, "_NOTICED", 0.5)
+    async with watched(site, 30) as server:
+        assert await server.wait()
+        asked = site.asked
+        server.note_answer()
+        async with asyncio.timeout(20):
+            while site.asked == asked:
+                await asyncio.sleep(0.01)
+        assert await server.wait()
+        assert not server.remark
+
+
 def test_a_server_that_answers_slowly_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     pauses = [pause_after(seconds) for seconds in (0, 0.1, 0.2, 0.3, 1, 60)]
