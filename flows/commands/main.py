@@ -172,5 +172,6 @@ def run() -> int:
 
 def _only_looks() -> bool:
     """Whether the command of this process only looks, or the process prints help alone."""
-    command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    # Options of the program, and `--`, may stand before the command.
+    command = COMMANDS.get(next((word for word in sys.argv[1:] if not word.startswith("-")), ""))
     return command is None or command.only_looks

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from storyreel.flows.commands import main
 from tests.flows.conftest import environment_of
 
 FILM = """\
@@ -113,3 +114,16 @@ def test_a_command_ends_with_its_code_where_nothing_can_be_printed(
     line = f'{sys.executable} -c "from storyreel.flows.commands.main import main; main()" {command}'
     done = subprocess.run(["/bin/sh", "-c", line], cwd=user["HOME"], env=user, capture_output=True, text=True)
     assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "is_short"),
+    [("", True), ("--help", True), ("plan f.yaml", True), ("-- plan f.yaml", True), ("render f.yaml", False),
+     ("-- render f.yaml", False)],
+)  # fmt: skip
+def test_only_a_command_that_makes_nothing_ends_without_the_exit_of_python(
+    line: str, is_short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At which Prefect sends what is left of a run's log."""
+    monkeypatch.setattr(sys, "argv", ["storyreel", *line.split()])
+    assert main._only_looks() is is_short
