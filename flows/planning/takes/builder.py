@@ -297,7 +297,7 @@ class TakeBuilder:
     ) -> list[PlannedTake]:
         in_film = self._takes_in_film(shot, services, upstream, pictures, edition)
         try:
-            takes = self._planner.takes(shot, services, upstream, pictures, edition, in_film)
+            takes = self._planned(shot, services, upstream, pictures, edition, in_film)
         except Unsupported as unsupported:
             raise (in_words_of_draft(unsupported) if self._of_film else unsupported) from unsupported
         if set_by := self._set_lengths.get(shot.shot):
@@ -307,6 +307,18 @@ class TakeBuilder:
             ]
         self._in_film |= {take.key: as_upstream(final) for take, final in zip(takes, in_film, strict=False)}
         return takes
+
+    def _planned(
+        self,
+        shot: Shot,
+        services: Sequence[str],
+        upstream: Upstream | None,
+        pictures: Pictures,
+        edition: Edition,
+        in_film: Sequence[PlannedTake],
+    ) -> list[PlannedTake]:
+        """All takes of a shot; `in_film` are those that they are drafts of. Raises Unsupported."""
+        return self._planner.takes(shot, services, upstream, pictures, edition, in_film)
 
     def _takes_in_film(
         self, shot: Shot, services: Sequence[str], upstream: Upstream | None, pictures: Pictures, edition: Edition

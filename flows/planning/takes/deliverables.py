@@ -19,7 +19,7 @@ from storyreel.flows.planning.orders import with_shared_orders
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.flows.planning.takes.builder import TakeBuilder
-from storyreel.flows.planning.takes.shapes import drawn_in_shape, in_deliverable, in_the_smallest_class
+from storyreel.flows.planning.takes.shapes import ShapeBuilder, drawn_in_shape, in_deliverable
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.problem import StoryboardError
 
@@ -51,13 +51,14 @@ class Shapes(NamedTuple):
             if deliverable.shoot is None:
                 continue
             try:
-                own, warnings[deliverable.name] = in_the_smallest_class(of, takes, deliverable, provider)
+                builder = ShapeBuilder(of, takes, deliverable)
+                made += builder.in_shape(provider)
             except StoryboardError as error:
                 if deliverable.name in asked:
                     raise
                 problems[deliverable.name] = error.problems[0].message.removeprefix(in_deliverable(deliverable))
             else:
-                made += own
+                warnings[deliverable.name] = builder.warnings
         return cls(of, tuple(made), tuple(asked), problems, warnings)
 
     def selectable(self, takes: Sequence[PlannedTake]) -> list[PlannedTake]:

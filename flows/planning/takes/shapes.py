@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 
 from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
@@ -14,28 +16,38 @@ from storyreel.specs.derived.deliverable import film_as
 from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.language.finishing.deliverables import Deliverable
 from storyreel.specs.language.slates import owner_of, slate_in
-from storyreel.specs.problems.problem import Problem, StoryboardError
-from storyreel.specs.storyboard import Format, Shot, Storyboard
+from storyreel.specs.problems.phrases import abridged
+from storyreel.specs.problems.problem import Problem
+from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Crop
-from storyreel.tasks.request.attachments import Upstream
+from storyreel.tasks.request.attachments import Pictures, Upstream
+from storyreel.tasks.request.edition import Edition
 from storyreel.tasks.request.unsupported import NotSold, Unsupported
 
 
 class ShapeBuilder(TakeBuilder):
     """Builds the takes of the shots that a deliverable has made again in its shape.
 
-    `of` builds those of its film, which are `takes`, still without their states. Services are asked for the shape and
-    class of `asked`.
+    `of` builds those of its film, which are `takes`, still without their states. Of a size in pixels each shot is made
+    in the smallest class that is as large and that its services sell: what was bought of the others stays as it is.
     """
 
-    def __init__(self, of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable, asked: Format) -> None:
+    def __init__(self, of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable) -> None:
         # At the film's rate: a take is as long as that of the film, and costs no more.
-        picture = of.film.format.model_copy(update={"aspect_ratio": asked.aspect_ratio, "resolution": asked.resolution})
+        picture, *larger = (
+            asked.model_copy(update={"fps": of.film.format.fps})
+            for asked in deliverable.requested_formats(of.film.format)
+        )
+        self._in_larger: dict[str, dict[str, None]] = {}
+        """The slates of the shots that are made in each of the larger classes."""
         self._deliverable, self._takes = deliverable, takes
         self._size, self._takes_of_film = picture.size, takes_by_shot(takes)
         super().__init__(
             of.film.model_copy(update={"format": picture}), of.history, of.prices, spoken=of.spoken, cut=of.cut
         )
+        self._larger = [
+            (each.resolution, self._planner.in_format(each, partial(self._crop_in, each.size))) for each in larger
+        ]
         self.warnings: list[str] = []
         self._written_shots = written = {shot.shot: shot for shot in of.film.all_shots}
         # Of the film's own shape, and not larger, are the takes that there are.
@@ -59,11 +71,11 @@ class ShapeBuilder(TakeBuilder):
         """The takes under their own slates, without those that are the film's. Raises StoryboardError."""
         known = {take.identity for take in self._takes}
         made = self.takes(provider) if self._shots else []
-        size, bought = self._deliverable.format.size, self.film.format.resolution
-        wanted = self._deliverable.requested_format(self.film.format).resolution
-        if made and bought != wanted:
-            what = f"are bought in {bought}, as not all services have {wanted}, and made smaller, to {size}"
-            self.warnings.append(f"the shots of the deliverable {self._deliverable.name} {what}")
+        for bought, shots in self._in_larger.items():
+            are, their = ("is", "its") if len(shots) == 1 else ("are", "their")
+            what = f"{abridged(shots)} {are} bought in {bought}, as not all of {their} services have"
+            smaller = f"{self.film.format.resolution}, and made smaller, to {self._deliverable.format.size}"
+            self.warnings.append(f"for the deliverable {self._deliverable.name} {what} {smaller}")
         return [_named(take, self._deliverable) for take in made if take.identity not in known]
 
     def _is_made_again(self, shot: Shot) -> bool:
@@ -81,8 +93,30 @@ class ShapeBuilder(TakeBuilder):
             raise Unsupported(field, what, f"name {shot.upstream} in `shoot`, too")
         return found._replace(has_other_shape=True)
 
+    def _planned(
+        self,
+        shot: Shot,
+        services: Sequence[str],
+        upstream: Upstream | None,
+        pictures: Pictures,
+        edition: Edition,
+        in_film: Sequence[PlannedTake],
+    ) -> list[PlannedTake]:
+        try:
+            return super()._planned(shot, services, upstream, pictures, edition, in_film)
+        except NotSold as unsold:
+            for resolution, planner in self._larger:
+                with suppress(NotSold):
+                    takes = planner.takes(shot, services, upstream, pictures, edition, in_film)
+                    self._in_larger.setdefault(resolution, {})[owner_of(shot.shot)] = None
+                    return takes
+            raise unsold
+
     def _crop_of(self, shot: Shot) -> Crop:
-        width, height = self._size
+        return self._crop_in(self._size, shot)
+
+    def _crop_in(self, size: tuple[int, int], shot: Shot) -> Crop:
+        width, height = size
         # What begins with the end of another shot begins with what is seen of that.
         shown = self._written_shots[shot.continues.shot] if shot.continues else shot
         centre = shown.frame_at or self._deliverable.reframe
@@ -102,22 +136,6 @@ class ShapeBuilder(TakeBuilder):
             in_deliverable(self._deliverable) + unsupported.message,
             f"{hint}, or {leave}" if hint else leave,
         )
-
-
-def in_the_smallest_class(
-    of: TakeBuilder, takes: Sequence[PlannedTake], deliverable: Deliverable, provider: str | None
-) -> tuple[list[PlannedTake], Sequence[str]]:
-    """The takes of a deliverable as `in_shape` gives them, in the smallest class that is as large and that their
-    services sell; and what is to be known of them. Raises StoryboardError with the problems in the smallest."""
-    first: StoryboardError | None = None
-    for asked in deliverable.requested_formats(of.film.format):
-        try:
-            builder = ShapeBuilder(of, takes, deliverable, asked)
-            return builder.in_shape(provider), builder.warnings
-        except StoryboardError as problem:
-            first = first or problem
-    assert first
-    raise first
 
 
 def in_deliverable(deliverable: Deliverable) -> str:

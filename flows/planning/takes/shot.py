@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
@@ -20,7 +21,7 @@ from storyreel.specs.derived.speech import LineShot
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.storyboard import Format, Shot, Storyboard
 from storyreel.specs.timing import Duration
 from storyreel.tasks.join.label_mark import LabelMark
 from storyreel.tasks.media.grading.grade import Grading
@@ -67,10 +68,18 @@ class ShotPlanner:
         self._references: dict[Hashable, tuple[Attachment, ...]] = {}
         self._name_of = cache(partial(attachment_name, film))
         self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
-        self._has_pictures = False
+        self._pictures = set[str]()
+        """The slates of the pictures that are planned."""
         self._label = self._label_of(film)
         self._drawn = set[str]()
         """The identities of the pictures that are drawn on this machine."""
+
+    def in_format(self, format: Format, crop_of: Callable[[Shot], Crop | None]) -> ShotPlanner:
+        """This planner for requests in another format. What each of them plans, the other knows of."""
+        other = copy(self)
+        other._film, other._crop_of = self._film.model_copy(update={"format": format}), crop_of
+        other._references = {}
+        return other
 
     def takes(
         self,
@@ -83,7 +92,7 @@ class ShotPlanner:
     ) -> list[PlannedTake]:
         """All takes of a shot, a still or a sheet; `in_film` are those that they are drafts of. Raises Unsupported."""
         if isinstance(shot, PictureShot):
-            self._has_pictures = True
+            self._pictures.add(shot.shot)
             asked = self._picture_requests(shot, services, pictures)
             self._check_drawn(shot, asked)
             takes = self._planned(shot, asked)
@@ -167,7 +176,7 @@ class ShotPlanner:
                 identity=first.request.identity,
                 continues=upstream.key if upstream else None,
                 speech=self._made_to(shot, (first, *others), speech),
-                pictures=pictures_in(each.request for each in (first, *others)) if self._has_pictures else (),
+                pictures=pictures_in(each.request for each in (first, *others)) if self._pictures else (),
                 cut_seconds=self._seconds(event.frames) if event else Fraction(0),
                 grading=self._grading(shot) if kind == "clip" else None,
                 label=self._label if kind == "clip" else None,

@@ -237,8 +237,24 @@ def test_of_a_size_whose_class_is_not_sold_the_next_class_is_bought_and_told(fil
     assert [take.price for take in clips] == [
         take.price for take in plan_at(file, "web").deliverables[0].takes if not take.is_redrawn
     ], "at the price of that class"
-    told = "the shots of the deliverable web are bought in 720p, as not all services have 480p, and made smaller"
+    told = "for the deliverable web 1A, 1B are bought in 720p, as not all of their services have 480p, and made smaller"
     assert any(warning.startswith(told) for warning in plan.warnings)
+
+
+def test_a_shot_that_needs_a_larger_class_has_no_other_bought_again(file: Path) -> None:
+    rewrite(
+        file,
+        (SHAPE, "format: {size: 400x712}"),
+        ("action: She climbs.", "action: She climbs., provider: dashscope, model: wan3.0-video"),
+    )
+    rewrite(file, ("  - {shot: 1B, action: She waits., continues: 1A}\n", ""))
+    (before, *_) = plan_at(file, "web").in_shapes
+    rewrite(file, ("  - {card", "  - {shot: 1D, action: She waits.}\n  - {card"))
+    plan = plan_at(file, "web")
+    after = {take.shot: take for take in plan.in_shapes}
+    assert after["1A@web"].key == before.key and before.request.resolution == "480p"
+    assert after["1D@web"].request.resolution == "720p"
+    assert any(warning.startswith("for the deliverable web 1D is bought in 720p") for warning in plan.warnings)
 
 
 def test_a_size_that_a_service_cannot_make_is_told_as_a_size(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
