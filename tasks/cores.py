@@ -15,8 +15,8 @@ import tempfile
 import time
 import weakref
 from asyncio import Future
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -28,7 +28,7 @@ if sys.platform != "win32":
     import fcntl
 
 _PATIENCE = 30.0
-"""Seconds in which no film took a core, after which others do not wait for one: a film may have been paused with it."""
+"""Seconds without a sign of the films that hold the cores, after which others go on without one: those are paused."""
 _LOOK = 0.005
 """Seconds between two looks for a free core, by the first of those that wait."""
 
@@ -38,12 +38,28 @@ async def one_core() -> AsyncIterator[None]:
     """Wait for a free core and hold it while the context lasts."""
     cores = _Cores.of_loop()
     async with cores.own:
-        held = await cores.shared()
-        try:
+        core = await cores.shared()
+        with _held(core) if core else nullcontext():
             yield
-        finally:
-            if held:
-                held.close()
+
+
+@contextmanager
+def _held(core: IO[bytes]) -> Iterator[None]:
+    """Keep a core while the context lasts, and show the others by its file's time that this film goes on."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def touch() -> None:
+        nonlocal timer
+        os.utime(core.fileno())
+        timer = loop.call_later(_PATIENCE / 3, touch)
+
+    touch()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        core.close()
 
 
 class _Cores:
@@ -107,7 +123,7 @@ def _files() -> list[Path]:
 
 
 def _stands_still() -> bool:
-    """Whether no core was taken for as long as a film waits for one."""
+    """Whether the films that hold the cores have given no sign of themselves for too long."""
     with suppress(OSError):
         return all(time.time() - file.stat().st_mtime > _PATIENCE for file in _files())
     return True
@@ -127,7 +143,6 @@ def _take(left: Event) -> IO[bytes] | None:
             for file in files:
                 with suppress(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.utime(file.fileno())
                     return os.fdopen(os.dup(file.fileno()), "ab")
             left.wait(_LOOK)
     return None

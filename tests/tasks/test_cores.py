@@ -88,6 +88,17 @@ async def test_a_film_waits_for_others_as_long_as_they_go_on(monkeypatch: pytest
         await asyncio.wait_for(task, 20)
 
 
+async def test_a_film_that_encodes_for_long_is_not_taken_for_a_paused_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cores, "_PATIENCE", 0.03)
+    async with asyncio.timeout(20), cores.one_core():
+        (core,) = tmp_path.glob("storyreel-*/core-0")
+        os.utime(core, (0, 0))
+        while not core.stat().st_mtime:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_film_that_is_cancelled_while_it_waits_leaves_the_core_to_others() -> None:
     with _holding() as film:
         task = asyncio.create_task(_take_and_give_back())
