@@ -169,4 +169,4 @@ async def test_speech_that_is_longer_than_any_clip_is_kept_and_told(
     with pytest.raises(RunFailed) as failed:
         await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
     assert "film.yaml:8:" in failed.value.message and "shot 1A needs 21." in failed.value.message
-    assert spoken(service) == [line] and failed.value.next == f"storyreel validate {film}"
+    assert spoken(service) == [line] and failed.value.next == f"storyreel plan {film}"

@@ -36,7 +36,7 @@ def test_what_is_kept_is_in_the_picture_has_the_shape_of_the_frame_and_is_as_lar
     whole, cut, most = (1, 0, size[0] * own / ratio) if ratio > own else (0, 1, size[1] * ratio / own)
     kept = (box.width, box.height)
     assert most - 2 <= kept[cut] <= max(2, most)
-    assert kept[whole] >= size[whole] * kept[cut] / most - 3
+    assert kept[whole] >= size[whole] * min(1, kept[cut] / most) - 3
 
 
 @given(SIZES, FRAMES, PARTS)
