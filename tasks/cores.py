@@ -20,7 +20,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, nullconte
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import IO, ClassVar
+from typing import IO, ClassVar, NamedTuple
 
 from storyreel.tasks.threads import Lane
 
@@ -43,23 +43,35 @@ async def one_core() -> AsyncIterator[None]:
             yield
 
 
+class _Core(NamedTuple):
+    """A core that this process holds, until its file is closed."""
+
+    path: Path
+    locked: IO[bytes]
+
+
 @contextmanager
-def _held(core: IO[bytes]) -> Iterator[None]:
+def _held(core: _Core) -> Iterator[None]:
     """Keep a core while the context lasts, and show the others by its file's time that this film goes on."""
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
 
-    def touch() -> None:
+    def show() -> None:
         nonlocal timer
-        os.utime(core.fileno())
-        timer = loop.call_later(_PATIENCE / 3, touch)
+        loop.run_in_executor(None, _touch, core.path)
+        timer = loop.call_later(_PATIENCE / 3, show)
 
-    touch()
+    timer = loop.call_later(_PATIENCE / 3, show)
     try:
         yield
     finally:
         timer.cancel()
-        core.close()
+        core.locked.close()
+
+
+def _touch(path: Path) -> None:
+    with suppress(OSError):  # It only tells others to wait.
+        os.utime(path)
 
 
 class _Cores:
@@ -69,15 +81,15 @@ class _Cores:
 
     def __init__(self) -> None:
         self.own = asyncio.Semaphore(len(_numbers()))
-        self._overdue: Future[IO[bytes] | None] | None = None
+        self._overdue: Future[_Core | None] | None = None
 
     @classmethod
     def of_loop(cls) -> _Cores:
         """Those of the running event loop."""
         return cls._by_loop.setdefault(id(asyncio.get_running_loop()), cls())
 
-    async def shared(self) -> IO[bytes] | None:
-        """Wait until no other film uses one of the cores; its locked file, which is to be closed.
+    async def shared(self) -> _Core | None:
+        """Wait until no other film uses one of the cores; its file is to be closed.
 
         None if the others stand still, or if the system or its folder for temporary files has no locks.
         """
@@ -97,14 +109,14 @@ class _Cores:
             raise
         return taking.result()
 
-    def _arrived(self, taken: Future[IO[bytes] | None]) -> None:
+    def _arrived(self, taken: Future[_Core | None]) -> None:
         self._overdue = None
         _give_back(taken)
 
 
-def _give_back(taken: Future[IO[bytes] | None]) -> None:
+def _give_back(taken: Future[_Core | None]) -> None:
     if held := taken.result():
-        held.close()
+        held.locked.close()
 
 
 def _numbers() -> list[int]:
@@ -129,20 +141,21 @@ def _stands_still() -> bool:
     return True
 
 
-def _take(left: Event) -> IO[bytes] | None:
-    """Wait for a core that no other process of this user holds; its locked file, or None if `left` is set first."""
+def _take(left: Event) -> _Core | None:
+    """Wait for a core that no other process of this user holds; None if `left` is set first."""
     with suppress(OSError), ExitStack() as opened:
         folder = _folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.lstat().st_uid != os.getuid():
             return None
-        files = [opened.enter_context(file.open("ab")) for file in _files()]
+        files = {path: opened.enter_context(path.open("ab")) for path in _files()}
         # Only the first in the queue looks for a core; the others are asleep.
         fcntl.flock(opened.enter_context((folder / "queue").open("ab")), fcntl.LOCK_EX)
         while not left.is_set():
-            for file in files:
+            for path, file in files.items():
                 with suppress(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return os.fdopen(os.dup(file.fileno()), "ab")
+                    _touch(path)
+                    return _Core(path, os.fdopen(os.dup(file.fileno()), "ab"))
             left.wait(_LOOK)
     return None

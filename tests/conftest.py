@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import shutil
@@ -35,23 +36,34 @@ _MEMORY = Path("/dev/shm")
 _ROOM = 4 << 30
 
 
-def _folder_in_memory() -> Path | None:
-    """Have temporary files in memory where it has room for them: a disk is waited for at each commit of a database.
+class _FilesInMemory:
+    """Temporary files of a session in memory, where it has room for them: a disk is waited for at each commit of a
+    database. `TMPDIR` says otherwise, as it does in xdist's workers."""
 
-    Returns the folder for them, which is this process's; None if `TMPDIR` names one, as it does in xdist's workers.
-    """
-    if "TMPDIR" in os.environ or not _MEMORY.is_dir():
-        return None
-    room = os.statvfs(_MEMORY)
-    if room.f_bavail * room.f_frsize < _ROOM or room.f_flag & os.ST_NOEXEC:
-        return None
-    folder = Path(tempfile.mkdtemp(prefix="t-", dir=_MEMORY))
-    folder.chmod(0o1777)  # as /tmp: PostgreSQL runs as a user of its own
-    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    return folder
+    def __init__(self) -> None:
+        self.is_over = False
+        """Whether all tests have passed, so that no file of theirs is looked at any more."""
+        self._process = os.getpid()
+        if "TMPDIR" not in os.environ and self._has_room():
+            self._folder = Path(tempfile.mkdtemp(prefix="t-", dir=_MEMORY))
+            self._folder.chmod(0o1777)  # as /tmp: PostgreSQL runs as a user of its own
+            os.environ["TMPDIR"] = tempfile.tempdir = str(self._folder)
+            # After what other modules remove of theirs when Python ends, as they register later.
+            atexit.register(self._remove)
+
+    @staticmethod
+    def _has_room() -> bool:
+        if not _MEMORY.is_dir():
+            return False
+        room = os.statvfs(_MEMORY)
+        return room.f_bavail * room.f_frsize >= _ROOM and not room.f_flag & os.ST_NOEXEC
+
+    def _remove(self) -> None:
+        if self.is_over and os.getpid() == self._process:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
-_in_memory = _folder_in_memory()
+_in_memory = _FilesInMemory()
 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ.get("PYTHONPATH"))))
 
@@ -100,11 +112,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     gc.freeze()
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(exitstatus: int) -> None:
-    """What was in memory stays there only if something has failed."""
-    if _in_memory and exitstatus == pytest.ExitCode.OK:
-        shutil.rmtree(_in_memory, ignore_errors=True)
+    """Have what was in memory stay there only if something has failed."""
+    _in_memory.is_over = exitstatus == pytest.ExitCode.OK
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
