@@ -156,7 +156,7 @@ def stage(
 
 
 @pytest.mark.parametrize(
-    ("stage", "part"), zip((ONE_TAKE, DRAFT, ONE_TAKE), STEPS, strict=True), indirect=["stage"], ids=STEPS
+    ("stage", "part"), [*zip((ONE_TAKE, DRAFT, ONE_TAKE), STEPS, strict=True)], indirect=["stage"], ids=STEPS
 )
 def test_runs_killed_at_each_step_never_buy_twice_and_the_next_one_goes_on(stage: Stage, part: str) -> None:
     for step in STEPS[part]:
