@@ -118,8 +118,8 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Two processes more than cores: tests wait for other processes some of the time."""
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 2
+    """One process more than cores: tests wait for other processes some of the time, and hardly for a disk."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture

@@ -236,7 +236,7 @@ async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, pool: str) -> 
         await server.set_flow_run_state(run, Cancelling())
     wait_until(lambda: state_of(run).is_final(), "the film's end")
     wait_until(lambda: all(each.state and each.state.is_final() for each in scenes_of(run)), "the scenes' end")
-    assert state_of(run).name == "Cancelled"
+    assert state_of(run).name == "Cancelled", state_of(run).message
     assert {each.state.name for each in scenes_of(run) if each.state} == {"Cancelled"}
     assert stage.states() == [State.SUBMITTED] * 3
 
