@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import ffmpeg
 
 from benchmarks.clips.conforming import HOUSE, make_clip
-from benchmarks.clips.examining import cpu_seconds
+from benchmarks.clips.turns import print_by_turns
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.join.conform import conform_clip
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -60,16 +58,7 @@ def main() -> None:
             "cut, scaled before by one graph": partial(_in_one_graph, clip, into),
             "blurred sides": partial(conform, Framing(how="blur")),
         }
-        taken: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(rounds):
-            for way, work in ways.items():
-                taken[way].append(cpu_seconds(work))
-                shutil.rmtree(into)
-        plain = median(taken["bars"])
-        print("| | CPU | to bars | spread |\n|---|---:|---:|---:|")
-        for way, seconds in taken.items():
-            spread = (max(seconds) - min(seconds)) / median(seconds)
-            print(f"| {way} | {median(seconds):.2f} s | {median(seconds) / plain:.2f} | {spread:.0%} |")
+        print_by_turns(ways, rounds, into)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 from benchmarks.clips.conforming import HOUSE, make_clip
-from benchmarks.clips.examining import cpu_seconds
+from benchmarks.clips.turns import print_by_turns
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.join.conform import conform_clip
 from storyreel.tasks.media.grading.grade import Grading
@@ -48,19 +46,12 @@ def main() -> None:
             "a table of 33 points": table,
             "all of it": table.model_copy(update={"exposure": 0.3, "contrast": 1.1, "saturation": 0.9}),
         }
-        taken: dict[str, list[float]] = {way: [] for way in ways}
-        edit = EditPoints(0, 150)
-        for _ in range(rounds):
-            for way, grading in ways.items():
-                into = folder / "house"
-                work = partial(conform_clip, clip, edit, HOUSE, keep_sound=False, into=into, accept="", grading=grading)
-                taken[way].append(cpu_seconds(lambda work=work: asyncio.run(work())))  # type: ignore[misc]
-                shutil.rmtree(into)
-        plain = median(taken["without a grade"])
-        print("| | CPU | to none | spread |\n|---|---:|---:|---:|")
-        for way, seconds in taken.items():
-            spread = (max(seconds) - min(seconds)) / median(seconds)
-            print(f"| {way} | {median(seconds):.2f} s | {median(seconds) / plain:.2f} | {spread:.0%} |")
+        edit, into = EditPoints(0, 150), folder / "house"
+
+        def conform(grading: Grading | None) -> None:
+            asyncio.run(conform_clip(clip, edit, HOUSE, keep_sound=False, into=into, accept="", grading=grading))
+
+        print_by_turns({way: partial(conform, grading) for way, grading in ways.items()}, rounds, into)
 
 
 if __name__ == "__main__":
