@@ -39,7 +39,7 @@ def recut(text: str, film: Storyboard, wanted: Recut, set_vars: Mapping[str, str
 
     Raises StoryboardError for a cut that the storyboard cannot say, or a text that cannot be edited on its own.
     """
-    wanted = _with_slates(text, film, wanted)
+    wanted = _without_pads(text, film, _with_slates(text, film, wanted))
     text = _with_order(_with_values(text, film, wanted), film, wanted.order)
     again = _read(text, film, set_vars)
     shots = {shot.shot: shot for shot in film.all_shots}
@@ -60,6 +60,17 @@ def _with_slates(text: str, film: Storyboard, wanted: Recut) -> Recut:
     if kept == counted[: len(kept)]:
         return wanted
     values = {slate: {**wanted.values.get(slate, {}), "shot": slate} for slate in kept}
+    return wanted.model_copy(update={"values": {**wanted.values, **values}})
+
+
+def _without_pads(text: str, film: Storyboard, wanted: Recut) -> Recut:
+    """The change that also removes the `pad` of shots which get a length of their own, where it may not be."""
+    padded = [
+        slate
+        for slate, values in wanted.values.items()
+        if "duration" in values and "pad" in MappingText(text, film.where_shot(slate)).keys
+    ]
+    values = {slate: {**wanted.values[slate], "pad": None} for slate in padded}
     return wanted.model_copy(update={"values": {**wanted.values, **values}})
 
 

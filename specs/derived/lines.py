@@ -175,10 +175,15 @@ def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLi
 
 
 def line_warnings(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[str]:
-    """A sentence for each line that ends after the shots that it is heard in; of dialogue, for the last of a shot.
+    """A sentence for each line that ends after the shots that it is heard in; of dialogue, for the last of a shot. And
+    one for each `pad` in defaults that no shot has a use for.
 
     Recordings of whole shots have warnings of their own. A line of estimated length has one only if it is much longer.
     """
+    of_scenes = [(f"scene {scene.scene}", scene.defaults, scene.shots) for scene in film.scenes]
+    for whose, defaults, inside in (("the film", film.defaults, film.all_shots), *of_scenes):
+        if defaults.pad and not any(shot.lasts_as_speech for shot in inside):
+            yield f"`pad` in the defaults of {whose} changes nothing: no shot of it has `duration: speech`"
     events, rate = {event.shot: event for event in cut.events}, cut.rate
     ends: list[tuple[SpokenLine, int, bool]] = []
     for shot in film.all_shots:

@@ -29,7 +29,7 @@ from storyreel.specs.storyboard import (
 from storyreel.specs.validation.deliverables import deliverable_problems, rate_problems
 from storyreel.specs.validation.languages import language_problems
 from storyreel.specs.validation.sound import placed_ambience, sound_problems
-from storyreel.specs.validation.speech import speech_problems
+from storyreel.specs.validation.speech import pad_problems, speech_problems
 from storyreel.specs.validation.stills import sheet_problems, still_problems
 from storyreel.specs.validation.titles import card_problems, words_problems
 
@@ -266,6 +266,7 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
             message = f"shot {shot.shot} has a picture to end with and none to begin with"
             yield Problem(storyboard.where(*path, "last_frame"), message, "add `still`, `first_frame` or `continues`")
         yield from still_problems(storyboard, path, shot)
+        yield from pad_problems(storyboard, path, shot)
         recorded = [number for number, line in enumerate(shot.dialogue) if line.sound]
         if recorded and shot.sound is not None:
             where = storyboard.where(*path, "dialogue", recorded[0], "sound")

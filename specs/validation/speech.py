@@ -39,6 +39,16 @@ def speech_problems(storyboard: Storyboard) -> Iterator[Problem]:
             )
 
 
+def pad_problems(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
+    """A `pad` that is written at a shot which has a length of its own. Defaults may have one for other shots."""
+    if shot.pad is None or shot.lasts_as_speech:
+        return
+    where = storyboard.where(*path, "pad")
+    if where not in (storyboard.where("defaults", "pad"), storyboard.where(*path[:2], "defaults", "pad")):
+        message = f"`pad` has no effect: shot {shot.shot} lasts {shot.duration}, not as long as what is said in it"
+        yield Problem(where, message, "write `duration: speech`, or remove `pad`")
+
+
 def _says_something(shot: Shot) -> bool:
     return bool(shot.dialogue or shot.narration or shot.sound)
 

@@ -211,7 +211,9 @@ shots:
   - {shot: 1A, action: She climbs.}
   - {shot: 1B, action: The sea., continues: 1A}
   - card: One
-    duration: 1s
+    narration: One.
+    duration: speech
+    pad: 0.25s
   - card: Two
 """
 

@@ -90,6 +90,7 @@ def test_chinese_is_read_slower_by_letter_than_english() -> None:
     ("shot", "message"),
     [
         ("duration: speech", "shot 1A lasts as long as what is said in it, and nothing is"),
+        ("pad: 1s, narration: x", "`pad` has no effect: shot 1A lasts 5s, not as long as what is said in it"),
         ("narration: {line: x, through: 9Z}", "there is no shot `9Z` to speak through"),
         ("narration: {line: x, speaker: bob}", "unknown speaker `bob`"),
         ("narration: {line: x, from: 00:00:00:39}", "names frame 39"),
@@ -102,6 +103,20 @@ def test_a_mistake_in_what_is_said_is_told_at_its_place(write: Callable[[str], P
     with pytest.raises(StoryboardError) as refused:
         read(write(f"shots: [{{shot: 1A, action: x, {shot}}}]\n"))
     assert message in str(refused.value) and ":3:" in str(refused.value)
+
+
+@pytest.mark.parametrize("duration", ["speech", "2s"])
+def test_a_default_pad_is_for_the_shots_that_last_as_speech_and_is_told_where_none_does(
+    film: Callable[[str], Storyboard], duration: str
+) -> None:
+    storyboard = film(
+        "defaults: {pad: 1s}\nscenes:\n  - scene: 1\n    defaults: {pad: 2s}\n    shots:\n"
+        "      - {shot: 1A, action: x, narration: Hi}\n"
+        f"  - {{scene: 2, shots: [{{shot: 2A, action: x, duration: {duration}, narration: Hi}}]}}\n"
+    )
+    why = "`pad` in the defaults of {} changes nothing: no shot of it has `duration: speech`"
+    told = [why.format(whose) for whose in (["scene 1"] if duration == "speech" else ["the film", "scene 1"])]
+    assert list(line_warnings(storyboard, build_cut(storyboard, spoken_frames(storyboard, {})), {})) == told
 
 
 def test_a_shot_for_which_nothing_of_what_is_said_is_left_is_refused(film: Callable[[str], Storyboard]) -> None:
