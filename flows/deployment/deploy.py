@@ -56,6 +56,8 @@ class Deployed(Frozen):
     environment: dict[str, str]
     withheld: tuple[str, ...]
     """Variables that a worker needs and that are stored nowhere."""
+    for_new_takes: tuple[str, ...]
+    """The keys among them of services whose takes are all made: needed once a retake or other words ask for more."""
     page: str
     changes: tuple[Change, ...] = ()
     """Differences from before; empty for a new deployment."""
@@ -141,7 +143,7 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
     if existing or request.spread == "scenes":
         await registration.register(scenes, existing.get(scenes.full_name), ScheduleChanges(()))
     done = await registration.register(prepared.registration, prepared.current, prepared.schedules)
-    withheld = (load(name).missing_variable({}) for name in request.paid_services)
+    keys = {name: load(name).missing_variable({}) for name in request.paid_services}
     return Deployed(
         deployment=film.full_name,
         id=str(done.id),
@@ -160,7 +162,8 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
         is_paused=done.paused,
         paused_schedules=prepared.schedules.paused,
         environment=prepared.environment.variables,
-        withheld=(*prepared.environment.withheld, *withheld),
+        withheld=(*prepared.environment.withheld, *keys.values()),
+        for_new_takes=tuple(key for name, key in keys.items() if name in request.finished_services),
         page=f"{page}/deployments/deployment/{done.id}",
         changes=prepared.changes,
         unnamed_schedules=tuple(describe(each.schedule) for each in prepared.schedules.unnamed),

@@ -133,6 +133,14 @@ class DeploymentRequest(Frozen):
         return sorted({*self.plan.services, *(self.plan.other.services if self.plan.other else ())})
 
     @property
+    def finished_services(self) -> set[str]:
+        """The services among them whose takes are all made: a run asks them only for takes that the plan does not have,
+        of other words, variables or retakes."""
+        plans = filter(None, (self.plan, self.plan.other))
+        unmade = {each.request.provider for plan in plans for take in plan.unmade for each in take.candidates}
+        return {*self.services} - unmade
+
+    @property
     def paid_services(self) -> list[str]:
         """The services among them that are paid."""
         return [name for name in self.services if load(name).paid]

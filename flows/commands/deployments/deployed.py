@@ -54,8 +54,11 @@ def _lines(deployed: Deployed) -> Iterator[str]:
         yield f"          {lost}"
     for name in deployed.paused:
         yield f"paused    {name}; lost runs are not started again until you resume it"
-    if deployed.withheld:
-        yield f"workers   need {', '.join(deployed.withheld)} in their own environment; not stored in Prefect"
+    now = [name for name in deployed.withheld if name not in deployed.for_new_takes]
+    keys = {"": now, " only when a retake or a change asks for new takes": deployed.for_new_takes}
+    for when, names in keys.items():
+        if names:
+            yield f"workers   need {', '.join(names)} in their own environment{when}; not stored in Prefect"
 
 
 def _schedule_lines(deployed: Deployed) -> Iterator[str]:

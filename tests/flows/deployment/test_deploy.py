@@ -15,8 +15,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.flows.commands.deployments.options import read_schedules
+from storyreel.flows.commands.options import plan_of
 from storyreel.flows.deployment.environment import worker_environment
+from storyreel.flows.deployment.request import DeploymentRequest, FilmOptions
 from storyreel.flows.deployment.schedules import describe, parse_schedules
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.production.ceiling import Ceiling
 from storyreel.specs.timing import parse_interval
 from tests.flows.conftest import Command
 from tests.flows.deployment.conftest import FILM, Deploy
@@ -63,6 +67,27 @@ def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
     form = (made.parameter_openapi_schema or {})["properties"]
     assert list(form) == ["vars", "select", "provider", "budget", "out"]
     assert form["vars"]["properties"]["city"]["default"] == "Lyon" and "dashscope" in form["provider"]["enum"]
+
+
+def test_a_key_is_said_to_be_for_new_takes_only_when_all_of_its_service_are_made(film: Path) -> None:
+    film.write_text(FILM + "  - {shot: 1B, action: A pier., provider: apiyi}\n")
+    named = FilmOptions(storyboard=film, pool="render")
+    plan = plan_of(named.run()).plan
+
+    def finished(*made: str) -> set[str]:
+        takes = []
+        for take in plan.takes:
+            state = "cached" if take.request.provider in made else "new"
+            takes.append(take.model_copy(update={"chosen": take.chosen.model_copy(update={"state": state})}))
+        planned = {**{name: getattr(plan, name) for name in Plan.model_fields}, "takes": tuple(takes)}
+        request = DeploymentRequest(
+            options=named, run=named.run(), plan=Plan.model_construct(**planned), ceiling=Ceiling(),
+            name="film", overlap="wait", spread="none",
+        )  # fmt: skip
+        return request.finished_services
+
+    assert finished() == set() and finished("apiyi") == {"apiyi"}
+    assert finished("apiyi", "dashscope") == {"apiyi", "dashscope"}
 
 
 def test_a_packed_film_is_rendered_as_it_was_deployed(deploy: Deploy, film: Path, tmp_path: Path) -> None:
