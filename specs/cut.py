@@ -176,11 +176,15 @@ def build_cut(storyboard: Storyboard, spoken: Mapping[str, int] = _NONE) -> Cut:
     return Cut(storyboard.format.fps, events)
 
 
-def cut_problems(storyboard: Storyboard) -> list[CutProblem]:
-    """The problems that `build_cut` would raise, but for shots that last as long as what is said in them."""
+def checked_cut(storyboard: Storyboard) -> tuple[Cut | None, list[CutProblem]]:
+    """The cut, and the problems that `build_cut` would raise, but for shots that last as long as what is said in them.
+
+    The cut is None if there are any problems or such shots.
+    """
     unknown = {shot.shot for shot in storyboard.all_shots if shot.lasts_as_speech}
-    found = _build(storyboard, dict.fromkeys(unknown, 1))[1]
-    return [wrong for wrong in found if not wrong.shots & unknown]
+    events, found = _build(storyboard, dict.fromkeys(unknown, 1))
+    cut = None if found or unknown else Cut(storyboard.format.fps, events)
+    return cut, [wrong for wrong in found if not wrong.shots & unknown]
 
 
 def _build(storyboard: Storyboard, spoken: Mapping[str, int]) -> tuple[tuple[Event, ...], list[CutProblem]]:

@@ -280,7 +280,7 @@ def _change(film: Storyboard, edit: TextEdit, path: KeyPath) -> Change:
 def _path(film: Storyboard, shot: Shot) -> KeyPath:
     if isinstance(shot, PictureShot):
         return path_of_picture(film, shot)
-    return next(path for path, one in film.placed_shots() if one.shot == shot.shot)
+    return next(path for path, one in film.placed_shots if one.shot == shot.shot)
 
 
 def _where(film: Storyboard, shot: Shot, *key: str) -> Position:

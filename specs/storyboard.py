@@ -7,7 +7,7 @@ These models are the language: they accept what `storyboard.schema.json` describ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -270,18 +270,18 @@ class Storyboard(StoryboardModel):
         """The position in the file of a shot, or of one of its values."""
         return self.where(*self._paths.get(slate, ()), *path)
 
-    def placed_shots(self) -> Iterator[tuple[KeyPath, Shot]]:
+    @cached_property
+    def placed_shots(self) -> tuple[tuple[KeyPath, Shot], ...]:
         """Every shot with its path in the file: `("scenes", 0, "shots", 2)`."""
-        for number, shot in enumerate(self.shots):
-            yield ("shots", number), shot
-        for scene_number, scene in enumerate(self.scenes):
-            for number, shot in enumerate(scene.shots):
-                yield ("scenes", scene_number, "shots", number), shot
+        placed: list[tuple[KeyPath, Shot]] = [(("shots", number), shot) for number, shot in enumerate(self.shots)]
+        for place, scene in enumerate(self.scenes):
+            placed += [(("scenes", place, "shots", number), shot) for number, shot in enumerate(scene.shots)]
+        return tuple(placed)
 
     @cached_property
     def _paths(self) -> dict[str, KeyPath]:
         """The path of each shot by its slate; of two shots with the same slate, the first."""
-        return {shot.shot: path for path, shot in reversed(list(self.placed_shots()))}
+        return {shot.shot: path for path, shot in reversed(self.placed_shots)}
 
 
 def is_remote(source: str) -> bool:

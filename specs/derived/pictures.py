@@ -36,7 +36,7 @@ def path_of_picture(film: Storyboard, picture: PictureShot) -> KeyPath:
     """The path in the file of what asks for a picture; it is not there if that is in the defaults."""
     if picture.kind == "sheet":
         return ("cast" if picture.of in film.cast else "locations", picture.of, "sheet")
-    path = next(path for path, shot in film.placed_shots() if shot.shot == picture.of)
+    path = next(path for path, shot in film.placed_shots if shot.shot == picture.of)
     return (*path, picture.kind.replace(" ", "_"))
 
 

@@ -33,7 +33,7 @@ def lines_to_speak(film: Storyboard, shots: Iterable[Shot] | None = None) -> Ite
 
 def path_of_line(film: Storyboard, line: SpokenLine) -> KeyPath:
     """The path in the file of a line; it is not there if the line is in the defaults."""
-    path = next(path for path, shot in film.placed_shots() if shot.shot == line.shot)
+    path = next(path for path, shot in film.placed_shots if shot.shot == line.shot)
     return (*path, *line.path)
 
 

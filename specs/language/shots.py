@@ -21,7 +21,7 @@ from storyreel.specs.language.models import (
     UsedPart,
 )
 from storyreel.specs.language.sound import Mix
-from storyreel.specs.language.speech import MOST_LINES, SPEECH, Dialogue, Narrations, ShotLength
+from storyreel.specs.language.speech import MOST_LINES, Dialogue, Narrations, ShotLength
 from storyreel.specs.language.stills import Review, Stills, WantedStill
 from storyreel.specs.language.titles import CARDS, NOT_OF_CARDS, Card, Credits, Words, card_filled_in, is_card
 from storyreel.specs.language.values import (
@@ -127,7 +127,7 @@ class ShotDefaults(StoryboardModel):
     @property
     def lasts_as_speech(self) -> bool:
         """Whether it is as long as what is said in it."""
-        return self.duration == SPEECH
+        return not isinstance(self.duration, Duration)
 
     @property
     def begins_with_picture(self) -> bool:
@@ -137,7 +137,7 @@ class ShotDefaults(StoryboardModel):
     @property
     def recordings(self) -> tuple[str, ...]:
         """The recordings of the shot, as written: its own, or those of its lines in their order."""
-        return (self.sound,) if self.sound else tuple(line.sound for line in self.dialogue if line.sound)
+        return (self.sound,) if self.sound else tuple([line.sound for line in self.dialogue if line.sound])
 
 
 class Shot(ShotDefaults):
@@ -202,13 +202,16 @@ class Shot(ShotDefaults):
     @property
     def request_count(self) -> int:
         """Number of its requests: one for each of its takes and stills and each service that may make it."""
+        clips = self.all_takes * len(self.services)
+        if not (self.still or self.last_still):
+            return clips
         stills = sum(still.takes or self.stills.takes for still in (self.still, self.last_still) if still)
-        return self.all_takes * len(self.services) + stills * (len(self.stills.services) or 1)
+        return clips + stills * (len(self.stills.services) or 1)
 
     @property
     def upstream(self) -> str | None:
         """The slate of the shot that must be made before this one; None if there is none."""
-        if self.edits_another and self.edit:
+        if self.edit and self.edits_another:
             return self.edit.of
         return self.continues.shot if self.continues else None
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import accumulate, islice
 from typing import get_args
 
-from storyreel.specs.cut import Cut, build_cut, cut_problems
+from storyreel.specs.cut import Cut, checked_cut
 from storyreel.specs.language.models import Resolution
 from storyreel.specs.language.speech import NARRATOR
 from storyreel.specs.problems.phrases import listed, shown, suggestion, there_are
@@ -24,6 +24,7 @@ from storyreel.specs.storyboard import (
     ShotDefaults,
     Stills,
     Storyboard,
+    TakeEdit,
     is_remote,
 )
 from storyreel.specs.validation.deliverables import deliverable_problems, rate_problems
@@ -66,7 +67,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
 
 
 def _counts(storyboard: Storyboard) -> Iterator[Problem]:
-    shots = list(storyboard.placed_shots())
+    shots = storyboard.placed_shots
     if len(shots) > MOST_SHOTS:
         where = storyboard.where(*shots[MOST_SHOTS][0])
         yield Problem(where, f"the film has {len(shots)} shots, at most {MOST_SHOTS}", "split it into several films")
@@ -115,7 +116,7 @@ def _shots_and_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotD
     yield ("defaults",), storyboard.defaults
     for number, scene in enumerate(storyboard.scenes):
         yield ("scenes", number, "defaults"), scene.defaults
-    yield from storyboard.placed_shots()
+    yield from storyboard.placed_shots
 
 
 def _unknown(
@@ -128,9 +129,10 @@ def _unknown(
 
 
 def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
-    for path, text in _prompt_texts(storyboard):
-        for message, hint in unknown_names(storyboard, text):
-            yield Problem(storyboard.where(*path), message, hint)
+    for around, at, text in _prompt_texts(storyboard):
+        if "{" in text:
+            for message, hint in unknown_names(storyboard, text):
+                yield Problem(storyboard.where(*around, *at), message, hint)
 
 
 def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
@@ -144,37 +146,41 @@ def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]
             yield f"`{{{shown(found[1])}}}` is neither cast nor location", suggestion(found[1], known, otherwise)
 
 
-def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
-    yield ("look", "prompt"), storyboard.look.prompt
+def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, KeyPath, str]]:
+    """The texts of prompts, each with the path of what it is of and its path in that."""
+    yield ("look",), ("prompt",), storyboard.look.prompt
     for section, nouns in (("cast", storyboard.cast), ("locations", storyboard.locations)):
         for name, noun in nouns.items():
-            yield (section, name, "description"), noun.description
-            yield (section, name, "sheet"), noun.sheet.prompt if noun.sheet else ""
+            yield (section, name), ("description",), noun.description
+            if noun.sheet:
+                yield (section, name), ("sheet",), noun.sheet.prompt
     for path, shot in _shots_and_defaults(storyboard):
-        for key, still in (("still", shot.still), ("last_still", shot.last_still)):
-            yield (*path, key), still.prompt if still else ""
+        if shot.still:
+            yield path, ("still",), shot.still.prompt
+        if shot.last_still:
+            yield path, ("last_still",), shot.last_still.prompt
         if isinstance(shot, Shot):
-            yield (*path, "action"), shot.action
-        if isinstance(shot, Shot) and shot.edit:
-            yield (*path, "edit", "instruction"), shot.edit.instruction
-        yield (*path, "camera", "angle"), shot.camera.angle
-        yield (*path, "camera", "lens"), shot.camera.lens
+            yield path, ("action",), shot.action
+            if shot.edit:
+                yield path, ("edit", "instruction"), shot.edit.instruction
+        camera = shot.camera
+        yield path, ("camera", "angle"), camera.angle
+        yield path, ("camera", "lens"), camera.lens
         for number, line in enumerate(shot.dialogue):
-            yield (*path, "dialogue", number, line.speaker), line.line
-            yield (*path, "dialogue", number, "delivery"), line.delivery
+            yield path, ("dialogue", number, line.speaker), line.line
+            yield path, ("dialogue", number, "delivery"), line.delivery
 
 
 def _slates(storyboard: Storyboard) -> Iterator[Problem]:
-    shots = [((*path, "shot"), shot.shot) for path, shot in storyboard.placed_shots()]
-    scenes = [(("scenes", number, "scene"), scene.scene) for number, scene in enumerate(storyboard.scenes)]
-    for what, named in (("slate", shots), ("scene", scenes)):
+    shots = [(path, shot.shot) for path, shot in storyboard.placed_shots]
+    scenes: list[tuple[KeyPath, str]] = [(("scenes", n), scene.scene) for n, scene in enumerate(storyboard.scenes)]
+    for what, key, named in (("slate", "shot", shots), ("scene", "scene", scenes)):
         first: dict[str, KeyPath] = {}
         for path, name in named:
-            if name in first:
-                line = storyboard.where(*first[name]).line
-                where = storyboard.where(*path)
+            if (before := first.setdefault(name, path)) is not path:
+                line = storyboard.where(*before, key).line
+                where = storyboard.where(*path, key)
                 yield Problem(where, f"the {what} `{name}` is taken, first in line {line}", "give it a name of its own")
-            first.setdefault(name, path)
 
 
 def _chains(storyboard: Storyboard) -> Iterator[Problem]:
@@ -219,8 +225,10 @@ def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> l
 def _services(storyboard: Storyboard) -> Iterator[Problem]:
     """The order of services. Whether they are installed is checked when a run is planned."""
     for path, shot in _shots_and_defaults(storyboard):
-        for around, section in ((path, shot), ((*path, "stills"), shot.stills)):
-            yield from _order_of_services(storyboard, around, section)
+        if shot.providers:
+            yield from _order_of_services(storyboard, path, shot)
+        if shot.stills.providers:
+            yield from _order_of_services(storyboard, (*path, "stills"), shot.stills)
 
 
 def _order_of_services(storyboard: Storyboard, path: KeyPath, section: ShotDefaults | Stills) -> Iterator[Problem]:
@@ -253,7 +261,7 @@ def _draft(storyboard: Storyboard) -> Iterator[Problem]:
 def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     """Keys of a shot that contradict each other."""
     is_spoken = storyboard.speech is not None and storyboard.speech.dialogue
-    for path, shot in storyboard.placed_shots():
+    for path, shot in storyboard.placed_shots:
         if shot.shot in altered:
             continue
         if shot.circled is not None and shot.circled > shot.all_takes:
@@ -265,8 +273,10 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
         if shot.last_frame is not None and not shot.begins_with_picture:
             message = f"shot {shot.shot} has a picture to end with and none to begin with"
             yield Problem(storyboard.where(*path, "last_frame"), message, "add `still`, `first_frame` or `continues`")
-        yield from still_problems(storyboard, path, shot)
-        yield from pad_problems(storyboard, path, shot)
+        if shot.still or shot.last_still:
+            yield from still_problems(storyboard, path, shot)
+        if shot.pad:
+            yield from pad_problems(storyboard, path, shot)
         recorded = [number for number, line in enumerate(shot.dialogue) if line.sound]
         if recorded and shot.sound is not None:
             where = storyboard.where(*path, "dialogue", recorded[0], "sound")
@@ -277,7 +287,8 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
             message = "this line has no recording, and another line of the shot has one"
             hint = "give each line its `sound`, or all of them one as the shot's"
             yield Problem(storyboard.where(*path, "dialogue", number), message, hint)
-        yield from _edit(storyboard, path, shot)
+        if shot.edit:
+            yield from _edit(storyboard, path, shot, shot.edit)
         if shot.transition.type == "cut" and shot.transition.duration is not None:
             where = storyboard.where(*path, "transition", "duration")
             yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
@@ -285,10 +296,7 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
             yield from _mode(storyboard, path, shot)
 
 
-def _edit(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
-    edit = shot.edit
-    if edit is None:
-        return
+def _edit(storyboard: Storyboard, path: KeyPath, shot: Shot, edit: TakeEdit) -> Iterator[Problem]:
     for key in ("continues", "first_frame", "last_frame") if shot.edits_another else ():
         if getattr(shot, key) is not None:
             message = f"shot {shot.shot} is made of a take of {edit.of}, and begins and ends as that does"
@@ -381,12 +389,11 @@ def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tupl
 
 
 def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
-    found = cut_problems(storyboard)
+    cut, found = checked_cut(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
-    is_unknown = found or altered or any(shot.lasts_as_speech for shot in storyboard.all_shots)
-    cut = None if is_unknown else build_cut(storyboard)
-    yield from problems_of_times(storyboard, cut)
-    yield from rate_problems(storyboard, cut) if cut else ()
+    known = cut if not altered else None
+    yield from problems_of_times(storyboard, known)
+    yield from rate_problems(storyboard, known) if known else ()
 
 
 def problems_of_times(storyboard: Storyboard, cut: Cut | None) -> Iterator[Problem]:

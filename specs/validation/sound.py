@@ -22,7 +22,7 @@ def sound_problems(storyboard: Storyboard, cut: Cut | None) -> Iterator[Problem]
         shots = storyboard.scenes[int(path[1])].shots if path[:1] == ("scenes",) else storyboard.shots
         length = sum(events[shot.shot].frames for shot in shots if shot.shot in events) if events else None
         yield from _fades(storyboard, path, ambience, "the ambience's fades are longer than its shots", length)
-    for path, shot in storyboard.placed_shots():
+    for path, shot in storyboard.placed_shots:
         if "mix" in shot.model_fields_set:
             event = events.get(shot.shot)
             yield from _fades(

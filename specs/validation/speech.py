@@ -12,7 +12,7 @@ from storyreel.specs.timing import Duration
 
 def speech_problems(storyboard: Storyboard) -> Iterator[Problem]:
     """Narration that goes on through no later shot, times that are none, and shots that last as what is not said."""
-    shots = list(storyboard.placed_shots())
+    shots = storyboard.placed_shots
     places = {shot.shot: number for number, (_, shot) in reversed(list(enumerate(shots)))}
     spoken_over = set[str]()
     for number, (path, shot) in enumerate(shots):
@@ -30,7 +30,8 @@ def speech_problems(storyboard: Storyboard) -> Iterator[Problem]:
                 yield Problem(storyboard.where(*at, "through"), message, "name a later shot")
             else:
                 spoken_over.update(one.shot for _, one in shots[number : last + 1])
-        yield from _time(storyboard, (*path, "pad"), shot.pad)
+        if shot.pad:
+            yield from _time(storyboard, (*path, "pad"), shot.pad)
     for path, shot in shots:
         if shot.lasts_as_speech and not _says_something(shot) and shot.shot not in spoken_over:
             message = f"shot {shot.shot} lasts as long as what is said in it, and nothing is"
@@ -41,7 +42,7 @@ def speech_problems(storyboard: Storyboard) -> Iterator[Problem]:
 
 def pad_problems(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
     """A `pad` that is written at a shot which has a length of its own. Defaults may have one for other shots."""
-    if shot.pad is None or shot.lasts_as_speech:
+    if shot.lasts_as_speech:
         return
     where = storyboard.where(*path, "pad")
     if where not in (storyboard.where("defaults", "pad"), storyboard.where(*path[:2], "defaults", "pad")):

@@ -16,7 +16,7 @@ def words_problems(storyboard: Storyboard, running: int | None) -> Iterator[Prob
     for number, words in enumerate(storyboard.titles):
         yield from _of_words(storyboard, ("titles", number), words, "film", running)
     rate = storyboard.format.fps
-    for path, shot in storyboard.placed_shots() if any(shot.titles for shot in storyboard.all_shots) else ():
+    for path, shot in storyboard.placed_shots if any(shot.titles for shot in storyboard.all_shots) else ():
         for number, words in enumerate(shot.titles):
             yield from _of_words(storyboard, (*path, "titles", number), words, "shot", _length(shot, rate))
 
@@ -24,7 +24,7 @@ def words_problems(storyboard: Storyboard, running: int | None) -> Iterator[Prob
 def card_problems(storyboard: Storyboard) -> Iterator[Problem]:
     """Shots that are made of a card, which has nothing to show but words."""
     cards = {shot.shot for shot in storyboard.all_shots if shot.is_card}
-    for path, shot in storyboard.placed_shots() if cards else ():
+    for path, shot in storyboard.placed_shots if cards else ():
         if shot.upstream in cards:
             key = "edit" if shot.edits_another else "continues"
             what = f"{shot.upstream} is a card: there is nothing to {'edit' if shot.edits_another else 'go on from'}"

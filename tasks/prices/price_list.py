@@ -7,13 +7,12 @@ import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from importlib import resources
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
-
-from pydantic import PrivateAttr
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import DECIMALS, Money
@@ -51,10 +50,6 @@ class PriceList(Frozen):
     shipped: Tariff
     sites: Mapping[str, Site]
     """By service, those that have regions."""
-    _found: dict[tuple[str, str], tuple[Rate, ...]] = PrivateAttr(default_factory=dict)
-    """The rates of a service's model, once they were looked for."""
-    _quotes: dict[Hashable, Quote] = PrivateAttr(default_factory=dict)
-    """The prices that were asked for."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, *, may_be_missing: bool = False) -> PriceList:
@@ -84,10 +79,20 @@ class PriceList(Frozen):
         length = request.seconds.as_integer_ratio()  # looked up faster than a fraction
         which = (request.provider, request.model, request.mode.product, request.resolution, length, videos,
                  parts, spoken)  # fmt: skip
-        quotes = self._quotes
-        if (quote := quotes.get(which)) is None:
-            quote = quotes[which] = self._quote(request)
+        if (quote := self._quotes.get(which)) is None:
+            quote = self._quotes[which] = self._quote(request)
         return quote
+
+    # Not private attributes of pydantic: each look at one takes as long as the rest of a price.
+    @cached_property
+    def _quotes(self) -> dict[Hashable, Quote]:
+        """The prices that were asked for."""
+        return {}
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str], tuple[Rate, ...]]:
+        """The rates of a service's model, once they were looked for."""
+        return {}
 
     def _quote(self, request: Request) -> Quote:
         rate = self.rate_of(request)

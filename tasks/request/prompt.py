@@ -47,7 +47,6 @@ def build_prompt(
     """
     describe: _Describe = with_article if has_articles else str
     labels, voices = _labels(attached, capability)
-    names = storyboard.names | {key: its[0] for key, its in labels.items() if key}
     sentences = [
         *_bindings(storyboard, shot, labels, describe),
         *(f"{label} is the voice of {storyboard.names[who]}" for who, label in voices.items()),
@@ -59,7 +58,7 @@ def build_prompt(
         storyboard.look.prompt,
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
-    return fill_names(" ".join(filter(None, map(_sentence, sentences))), names)
+    return _joined(sentences, storyboard, labels)
 
 
 def build_picture_prompt(
@@ -67,7 +66,6 @@ def build_picture_prompt(
 ) -> str:
     """The prompt of a still or a sheet, of which the attachments are pictures."""
     labels = _labels(attached, capability)[0]
-    names = storyboard.names | {key: its[0] for key, its in labels.items() if key}
     if picture.kind == "sheet":
         sentences = [*_sheet(storyboard, picture, labels), picture.action]
     else:
@@ -81,7 +79,16 @@ def build_picture_prompt(
         ]
     avoid = storyboard.look.avoid if not capability.negative_prompt else ""
     sentences += [storyboard.look.prompt, f"Avoid: {avoid}" if avoid else ""]
-    return fill_names(" ".join(filter(None, map(_sentence, sentences))), names)
+    return _joined(sentences, storyboard, labels)
+
+
+def _joined(sentences: Iterable[str], storyboard: Storyboard, labels: Mapping[str, Sequence[str]]) -> str:
+    """The prompt of some sentences, of which any may be empty: `{key}` is the first label of that person or place, or
+    its name."""
+    text = " ".join(filter(None, map(_sentence, sentences)))
+    if "{" not in text:
+        return text
+    return fill_names(text, storyboard.names | {key: its[0] for key, its in labels.items() if key})
 
 
 def _sheet(storyboard: Storyboard, picture: PictureShot, labels: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -36,9 +36,10 @@ def warnings_of(
                 f"beyond {LONGEST_CHAIN} they drift in colour and likeness"
             )
     for shot in film.all_shots:
+        if not shot.continues:
+            continue
         take = first[shot.shot]
-        unused = film.format.fps.nearest_frames(take.request.seconds) - take.edit.first - take.edit.frames
-        if not shot.continues or unused <= 0:
+        if film.format.fps.nearest_frames(take.request.seconds) <= take.edit.first + take.edit.frames:
             continue
         used = f"but only {float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut"
         begin = f"{shot.shot} continues {shot.continues.shot} and"

@@ -101,7 +101,7 @@ class ShotPlanner:
         event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
         takes = []
         if not shot.edits_another:
-            requests = self._requests(shot, services, upstream, pictures, edition)
+            requests = self._requests(shot, services, event, anchor, upstream, pictures, edition)
             self._check_drawn(shot, requests)
             takes += self._planned(
                 shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream, speech=pictures.speech
@@ -206,10 +206,16 @@ class ShotPlanner:
         return float(rate.seconds(length.frames(rate)))
 
     def _requests(
-        self, shot: Shot, services: Iterable[str], upstream: Upstream | None, pictures: Pictures, edition: Edition
+        self,
+        shot: Shot,
+        services: Iterable[str],
+        event: Event,
+        anchor: Anchor,
+        upstream: Upstream | None,
+        pictures: Pictures,
+        edition: Edition,
     ) -> list[list[Request]]:
         """The requests for all takes of a shot, by service."""
-        event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
         return [
             list(
                 build_requests(
