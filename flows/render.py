@@ -302,9 +302,7 @@ async def _carry_out(
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
             note = partial(finisher.add_deliverables, rendering, planner.home)
-            made, failed = await make_deliverables(
-                planner.film, plan, takes, parts, delivery, subtitles, studio, note, lacking.deliverables
-            )
+            made, failed = await make_deliverables(finisher, studio, note, lacking.deliverables)
             if made:
                 rendering = rendering.model_copy(update={"deliverables": tuple(made)})
                 await observer.publish_deliverables(rendering)

@@ -9,15 +9,9 @@ from typing import Any
 from prefect import task
 from prefect.utilities.annotations import quote
 
-from storyreel.specs.cut import EditPoints
 from storyreel.tasks.inspection.examine import facts_of
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
-from storyreel.tasks.join.label_mark import LabelMark
-from storyreel.tasks.join.recording import LaidSound
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, conform_key
 from storyreel.tasks.media.binary import find_ffmpeg
-from storyreel.tasks.media.grading.grade import Grading
-from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.shape.framing import BARS, Framing
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.storage.clips import Clip
@@ -25,24 +19,16 @@ from storyreel.tasks.studio import Studio
 
 
 @task(name="conform", persist_result=True)
-async def conform_task(clip: Clip, edit: EditPoints, house: HouseFormat, **options: Any) -> HouseClip:
+async def conform_task(clip: Clip, how: Conforming, **options: Any) -> HouseClip:
     """Prefect task around `conform_clip`. `clip` is the result of `generate_task`: Prefect draws the edge from it."""
-    return await conform_clip(clip.path, edit, house, facts=facts_of, **options)
+    return await conform_clip(clip.path, how, facts=facts_of, **options)
 
 
 async def conform(
     clip: Clip,
-    edit: EditPoints,
-    house: HouseFormat,
+    how: Conforming,
     studio: Studio,
     *,
-    keep_sound: bool,
-    accept: str | None,
-    laid: LaidSound | None = None,
-    is_draft: bool = False,
-    grading: Grading | None = None,
-    framing: Framing = BARS,
-    label: LabelMark | None = None,
     is_foreign: bool,
     name: str,
     tags: Collection[str],
@@ -52,28 +38,16 @@ async def conform(
 
     `is_foreign` is whether the clip may have colours of any kind, as it was not drawn on this machine.
     """
-    version = find_ffmpeg().version
     conversion = (await asyncio.to_thread(facts_of, clip.path)).colour.conversion if is_foreign else ()
-    key = conform_key(
-        clip.digest, edit, house, keep_sound, version, accept, laid,
-        is_draft=is_draft, grading=grading, framing=framing, conversion=conversion, label=label,
-    )  # fmt: skip
+    key = conform_key(clip.digest, how, find_ffmpeg().version, conversion)
     return await run_cached(
         conform_task,
         name,
         key,
         HouseClip.is_intact,
         clip,
-        quote(edit),
-        quote(house),
-        keep_sound=keep_sound,
+        quote(how),
         into=studio.piece_folder(key),
-        accept=accept,
-        laid=quote(laid),
-        is_draft=is_draft,
-        grading=quote(grading),
-        framing=quote(framing),
-        label=quote(label),
         progress=progress,
         shared=studio.shared_pieces,
         tags=tags,

@@ -20,7 +20,7 @@ import ffmpeg
 from benchmarks.clips.conforming import HOUSE, make_clip
 from benchmarks.clips.turns import print_by_turns
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.join.conform import conform_clip
+from storyreel.tasks.join.conform import Conforming, conform_clip
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.shape.framing import Framing
 
@@ -47,10 +47,8 @@ def main() -> None:
         clip, into = make_clip(folder / "clip.mp4"), folder / "house"
 
         def conform(framing: Framing) -> None:
-            asyncio.run(
-                conform_clip(clip, EditPoints(0, _FRAMES), _TALL, keep_sound=False, into=into, accept="",
-                             framing=framing)
-            )  # fmt: skip
+            how = Conforming(EditPoints(0, _FRAMES), _TALL, keep_sound=False, accept="", framing=framing)
+            asyncio.run(conform_clip(clip, how, into=into))
 
         ways: dict[str, Callable[[], None]] = {
             "bars": partial(conform, Framing()),

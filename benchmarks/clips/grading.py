@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.clips.conforming import HOUSE, make_clip
 from benchmarks.clips.turns import print_by_turns
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.join.conform import conform_clip
+from storyreel.tasks.join.conform import Conforming, conform_clip
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.storage.digests import file_digest
 
@@ -49,7 +49,8 @@ def main() -> None:
         edit, into = EditPoints(0, 150), folder / "house"
 
         def conform(grading: Grading | None) -> None:
-            asyncio.run(conform_clip(clip, edit, HOUSE, keep_sound=False, into=into, accept="", grading=grading))
+            how = Conforming(edit, HOUSE, keep_sound=False, accept="", grading=grading)
+            asyncio.run(conform_clip(clip, how, into=into))
 
         print_by_turns({way: partial(conform, grading) for way, grading in ways.items()}, rounds, into)
 

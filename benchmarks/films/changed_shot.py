@@ -25,9 +25,10 @@ from typing import NamedTuple
 
 from benchmarks.films.join import DISSOLVE, HOUSE, Bench, machine, processor_seconds, say
 from storyreel.specs.cut import Event, edit_points
-from storyreel.tasks.join.assemble import assemble_film
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.assemble import Composition, assemble_film
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
+from storyreel.tasks.join.mux import FileMetadata
 from storyreel.tasks.join.sound.layers import PLAIN, FilmSound, SoundLayer
 
 DISTINCT = 40
@@ -80,16 +81,15 @@ class Renderer:
         dissolves = await asyncio.gather(*(self._dissolve(*pair) for pair in pairs))
         spoken = tuple((event.start, event.end) for event in self._cut.events[::3])
         music = SoundLayer(file=self._bench.music, gain=-12, start=0, end=self._cut.frames, duck="dialogue")
-        await assemble_film(
-            self._cut, clips, dict(dissolves), HOUSE, self._bench.out, cache=self._bench.folder / "sound", title="Film",
-            sound=FilmSound(layers=(music,), dialogue=spoken) if self._film.music else PLAIN,
-        )  # fmt: skip
+        sound = FilmSound(layers=(music,), dialogue=spoken) if self._film.music else PLAIN
+        composition = Composition(self._cut, HOUSE, clips, dict(dissolves), FileMetadata("Film"), sound=sound)
+        await assemble_film(composition, self._bench.out, cache=self._bench.folder / "sound")
         return Cost(time.perf_counter() - began, processor_seconds() - before)
 
     async def _conform(self, source: Path, event: Event) -> HouseClip:
         edit = edit_points(event, self._bench.frames, "free")
         into = self._bench.folder / "house" / f"{event.shot}-{source.stem}"
-        return await conform_clip(source, edit, HOUSE, keep_sound=True, into=into, accept=None)
+        return await conform_clip(source, Conforming(edit, HOUSE), into=into)
 
     async def _dissolve(
         self, sources: tuple[Path, Path], clips: tuple[HouseClip, HouseClip], event: Event

@@ -25,9 +25,10 @@ import ffmpeg
 from benchmarks.films.join import DISSOLVE, HOUSE, Bench, machine, processor_seconds, say
 from storyreel.specs.cut import Cut, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.assemble import assemble_film
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.assemble import Composition, assemble_film
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import dissolve_clips
+from storyreel.tasks.join.mux import FileMetadata
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
@@ -46,7 +47,7 @@ async def joined(bench: Bench, files: list[Path], cut: Cut, house: HouseFormat, 
         event = cut.events[number]
         edit = edit_points(event, house.rate.frame_at(HOUSE.rate, bench.frames), "free")
         into = folder / f"{event.shot}-{file.stem}"
-        return await conform_clip(file, edit, house, keep_sound=True, into=into, accept="")
+        return await conform_clip(file, Conforming(edit, house, accept=""), into=into)
 
     clips = await asyncio.gather(*(conformed(*each) for each in enumerate(files)))
     names = [f"{event.shot}-{file.stem}" for event, file in zip(cut.events, files, strict=True)]
@@ -56,7 +57,8 @@ async def joined(bench: Bench, files: list[Path], cut: Cut, house: HouseFormat, 
             into = folder / f"{one}-{other}"
             made[event.shot] = await dissolve_clips(before, after, event.dissolve_in, house, into)
     out = bench.folder / f"{pieces}.mp4"
-    await assemble_film(cut, clips, made, house, out, cache=folder / "sound", title="Film")
+    composition = Composition(cut, house, clips, made, FileMetadata("Film"))
+    await assemble_film(composition, out, cache=folder / "sound")
     return out
 
 

@@ -31,9 +31,10 @@ import psutil
 
 from storyreel.specs.cut import Cut, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.assemble import assemble_film
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.assemble import Composition, assemble_film
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
+from storyreel.tasks.join.mux import FileMetadata
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.join.sound.encode import encode_sound
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -172,7 +173,7 @@ class Bench:
 
         async def make(into: Path, source: Path, event: Event) -> tuple[Path, HouseClip]:
             edit = edit_points(event, self.frames, "free")
-            return into, await conform_clip(source, edit, HOUSE, keep_sound=True, into=into, accept=None)
+            return into, await conform_clip(source, Conforming(edit, HOUSE), into=into)
 
         made = dict(await asyncio.gather(*(make(into, *place) for into, place in places.items())))
         return [made[self._house(sources[n % len(sources)], event)] for n, event in enumerate(cut.events)]
@@ -290,8 +291,10 @@ async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) ->
     sound, cache = ClipsSound(cut, [clip.raw_sound for clip in clips]), bench.folder / "sound"
     await bench.measure("the sound in AAC, in pieces", count, lambda: encode_sound(sound, cache), "no film")
 
+    composition = Composition(cut, HOUSE, clips, {}, FileMetadata("Film"))
+
     async def assemble() -> None:
-        await assemble_film(cut, clips, {}, HOUSE, bench.out, cache=cache, title="Film")
+        await assemble_film(composition, bench.out, cache=cache)
 
     again = "exact, verified, synced to disk; the sound was encoded before"
     await bench.measure("**cuts: assemble again**", count, assemble, again)
@@ -313,9 +316,8 @@ async def _dissolves(bench: Bench, files: Sequence[Path], sources: Sequence[Path
 
     async def render() -> None:
         ready = await bench.conformed(sources, cut)
-        pieces = await bench.dissolves(cut, ready)
-        cache = bench.folder / "sound"
-        await assemble_film(cut, ready, pieces, HOUSE, bench.out, cache=cache, title="Film")
+        composition = Composition(cut, HOUSE, ready, await bench.dissolves(cut, ready), FileMetadata("Film"))
+        await assemble_film(composition, bench.out, cache=bench.folder / "sound")
 
     shutil.rmtree(bench.folder / "dissolves", ignore_errors=True)
     await bench.measure("**dissolves: dissolve and assemble**", count, render, note)

@@ -23,7 +23,8 @@ from storyreel.tasks.credentials.certificate import certificate_of, known_issuer
 from storyreel.tasks.credentials.claim import ClaimedTake, FilmClaim
 from storyreel.tasks.credentials.read import read_credentials
 from storyreel.tasks.credentials.sign import Signing
-from storyreel.tasks.join.assemble import assemble_film
+from storyreel.tasks.join.assemble import Composition, assemble_film
+from storyreel.tasks.join.mux import FileMetadata
 
 
 def main() -> None:
@@ -51,7 +52,8 @@ def main() -> None:
         def joined(signing: Signing | None) -> None:
             bench.out.unlink(missing_ok=True)
             cache = bench.folder / "cache"
-            asyncio.run(assemble_film(cut, clips, {}, HOUSE, bench.out, cache=cache, title="Film", signing=signing))
+            composition = Composition(cut, HOUSE, clips, {}, FileMetadata("Film"))
+            asyncio.run(assemble_film(composition, bench.out, cache=cache, signing=signing))
 
         ways: dict[str, Callable[[], object]] = {
             "without credentials": lambda: joined(None),

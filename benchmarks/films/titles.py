@@ -26,8 +26,9 @@ from PIL import Image, ImageDraw
 from benchmarks.films.changed_shot import distinct
 from benchmarks.films.join import DISSOLVE, HOUSE, Bench, machine, processor_seconds, say
 from storyreel.specs.cut import Event, edit_points
-from storyreel.tasks.join.assemble import assemble_film, picture_ranges
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.assemble import Composition, assemble_film, picture_ranges
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
+from storyreel.tasks.join.mux import FileMetadata
 from storyreel.tasks.join.overlay import OverlaidClip, Overlay, Stretch, lay_over, overlay_key, place_overlay, stretches
 from storyreel.tasks.join.pieces import PicturePiece
 
@@ -88,15 +89,15 @@ class Renderer:
         anew = sum(each.last - each.first for each in found if not self._piece(each).exists())
         laid = dict(await asyncio.gather(*map(self._laid, found)))
         took = processor_seconds() - before
-        await assemble_film(
-            self._cut, clips, dissolves, HOUSE, self._bench.out, cache=self._cache, title=self._film.name, overlaid=laid
-        )
+        metadata = FileMetadata(self._film.name)
+        composition = Composition(self._cut, HOUSE, clips, dissolves, metadata, overlaid=laid)
+        await assemble_film(composition, self._bench.out, cache=self._cache)
         return Cost(processor_seconds() - began, took, anew)
 
     async def _conform(self, source: Path, event: Event) -> HouseClip:
         edit = edit_points(event, self._bench.frames, "free")
         into = self._film.folder / "house" / event.shot
-        return await conform_clip(source, edit, HOUSE, keep_sound=True, into=into, accept="")
+        return await conform_clip(source, Conforming(edit, HOUSE, accept=""), into=into)
 
     async def _laid(self, stretch: Stretch) -> tuple[int, OverlaidClip]:
         return stretch.at, await lay_over(stretch, HOUSE, self._piece(stretch))

@@ -27,8 +27,8 @@ from storyreel.specs.language.finishing.codecs import INTERMEDIATE
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.home import Home
-from storyreel.tasks.join.assemble import FilmFile
-from storyreel.tasks.join.mux import Chapter
+from storyreel.tasks.join.assemble import Composition, FilmFile
+from storyreel.tasks.join.mux import Chapter, FileMetadata
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import write_pages
 from storyreel.tasks.media.ffmpeg import in_thread
@@ -56,18 +56,19 @@ class FilmFinisher(NamedTuple):
         overlaid = await self.parts.overlaid(clips, dissolves)
         signing = await signing_of(film, plan, Joined(plan.cut, takes, bool(overlaid)), self.takes, studio)
         self.takes.task_runs += 1
-        sequence = await assemble(
+        composition = Composition(
             plan.cut,
+            self.takes.house,
             clips,
             dissolves,
-            self.takes.house,
-            self.delivery.folder / "sequence.mp4",
+            self.file_metadata(plan.cut),
             overlaid=overlaid,
-            title=plan.name,
-            tags=film.metadata.tags if film.metadata else {},
             sound=sound_of_plan(film, plan),
-            chapters=chapters(film, plan.cut),
             texts=text_tracks(film, self.subtitles),
+        )
+        sequence = await assemble(
+            composition,
+            self.delivery.folder / "sequence.mp4",
             signing=signing,
             fetch=partial(self.delivery.fetch, "sequence.mp4"),
             studio=studio,
@@ -75,6 +76,11 @@ class FilmFinisher(NamedTuple):
         )
         report_stage("", 0, "done")
         return sequence
+
+    def file_metadata(self, cut: Cut) -> FileMetadata:
+        """The metadata of the film's file, or of that of a deliverable with another cut."""
+        tags = self.film.metadata.tags if self.film.metadata else {}
+        return FileMetadata(self.plan.name, _chapters(self.film, cut), tags)
 
     async def write_report(self, sequence: FilmFile, origin: Origin, studio: Studio, run: str) -> Rendering:
         """Write manifest, timeline, subtitles and contact sheet beside the sequence; `run` is the flow run's id."""
@@ -148,7 +154,7 @@ class FilmFinisher(NamedTuple):
         write_pages(pages, folder / report.CONTACT_SHEET)
 
 
-def chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
+def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
     """One chapter for each scene; else for each shot, named by its slate or the words of its card."""
     events = {event.shot: event for event in cut.events}
     if not film.scenes:

@@ -19,7 +19,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.takes.pictures import is_spare
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.clip_parts import ClipParts
-from storyreel.flows.production.finished import laid_sound
+from storyreel.flows.production.finished import conforming_of
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
 from storyreel.specs.money import Money
@@ -348,15 +348,8 @@ class TakeRuns:
             accept = ""  # Broken frames are mended by encoding; copied, they would be in the film.
         return await conform(
             made.clip,
-            made.candidate.edit,
-            self.house,
+            conforming_of(self._plan, take, made.candidate, self.house, accept),
             self._studio,
-            keep_sound=take.keep_sound,
-            accept=accept,
-            laid=laid_sound(take, made.candidate),
-            is_draft=self._plan.is_draft,
-            grading=take.grading,
-            label=take.label_of(made.candidate),
             is_foreign=made.inspection is not None,
             name=f"conform {take.shot}",
             tags=shot_tags(take.shot, take.scene),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import av
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.credentials.sign import Signing
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.mux import Chapter, PictureRange, mux
+from storyreel.tasks.join.mux import FileMetadata, PictureRange, mux
 from storyreel.tasks.join.overlay import OverlaidClip, with_overlaid
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, SoundPiece, piece_folder
 from storyreel.tasks.join.sound.film import encode_film_sound
@@ -42,6 +43,29 @@ _ENCODING = 0.5
 """The part of the progress that the sound takes."""
 
 
+class Composition(NamedTuple):
+    """Everything that a film is joined of."""
+
+    cut: Cut
+    house: HouseFormat
+    clips: Sequence[HouseClip]
+    """One for each event of the cut, in its order."""
+    dissolves: Mapping[str, DissolveClip]
+    """By the shot that each leads into."""
+    metadata: FileMetadata
+    overlaid: Mapping[int, OverlaidClip] = MappingProxyType({})
+    """The pieces with words over them, by the frame of the film at which each begins."""
+    sound: FilmSound = PLAIN
+    """What is heard besides the clips."""
+    texts: Sequence[TextTrack] = ()
+    """The tracks of subtitles."""
+
+    @property
+    def pieces(self) -> list[PicturePiece]:
+        """All pieces of picture."""
+        return [*self.clips, *self.dissolves.values(), *self.overlaid.values()]
+
+
 class FilmFile(Frozen):
     """The finished sequence."""
 
@@ -61,47 +85,37 @@ class FilmFile(Frozen):
 
 
 async def assemble_film(
-    cut: Cut,
-    clips: Sequence[HouseClip],
-    dissolves: Mapping[str, DissolveClip],
-    house: HouseFormat,
+    composition: Composition,
     out: Path,
     *,
     cache: Path,
-    title: str,
-    overlaid: Mapping[int, OverlaidClip] = MappingProxyType({}),
-    sound: FilmSound = PLAIN,
-    chapters: Sequence[Chapter] = (),
-    texts: Sequence[TextTrack] = (),
-    tags: Mapping[str, str] = MappingProxyType({}),
     signing: Signing | None = None,
     fetch: Callable[[int], object] | None = None,
     shared: SharedPieces | None = None,
     progress: Progress | None = None,
 ) -> FilmFile:
-    """Join house clips, one per event of the cut and in its order, into the file `out`.
+    """Join a film into the file `out`.
 
-    The key of a dissolve is the shot that it leads into; that of a piece with words over it the frame of the film at
-    which it begins. `sound` is what is heard besides the clips, `texts` the tracks of subtitles, `tags` those of the
-    file beside its title, `signing` the Content Credentials that it gets. Encoded sound is found and stored in the
-    house cache `cache`, and copied from the pieces that hosts share. Equal input gives equal bytes, but for the
-    signature: if `out` has those of a film that was joined of the same pieces, it stays; one that is signed and was
-    delivered is brought to `out` by `fetch`, if that is of so many bytes. Else the film is verified before it replaces
-    `out`: on MediaError, CredentialsError or cancellation an `out` that was there is unchanged.
+    `signing` are the Content Credentials that it gets. Encoded sound is found and stored in the house cache `cache`,
+    and copied from the pieces that hosts share. Equal input gives equal bytes, but for the signature: if `out` has
+    those of a film that was joined of the same pieces, it stays; one that is signed and was delivered is brought to
+    `out` by `fetch`, if that is of so many bytes. Else the film is verified before it replaces `out`: on MediaError,
+    CredentialsError or cancellation an `out` that was there is unchanged.
     """
-    ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
-    pieces = [*clips, *dissolves.values(), *overlaid.values()]
-    delay = _common_delay(pieces)
+    cut, house, clips = composition.cut, composition.house, composition.clips
+    ranges = list(with_overlaid(list(picture_ranges(cut, clips, composition.dissolves)), composition.overlaid))
+    delay = _common_delay(composition.pieces)
     sounds = [clip.raw_sound for clip in clips]
     heard = _part(progress, 0, _ENCODING)
     encoded, level = await encode_film_sound(
-        cut, sounds, sound, cache, codec=house.sound_codec, shared=shared, progress=heard
+        cut, sounds, composition.sound, cache, codec=house.sound_codec, shared=shared, progress=heard
     )
     files = [piece.sound for piece in encoded]
-    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters, texts, tags, signing)
+    record = _record_file(cache, composition, encoded, ranges, signing)
 
     def copy(film: Path, report: Progress) -> None:
-        mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report, texts=texts, tags=tags)
+        metadata, texts = composition.metadata, composition.texts
+        mux(ranges, delay, files, house, film, metadata=metadata, texts=texts, progress=report)
         if signing:
             # Beside the film, under its name: by its ending the library knows how to write into it.
             signed = film.parent / "signed" / film.name
@@ -139,26 +153,26 @@ class _Made(Frozen):
 
 
 def _record_file(
-    cache: Path, cut: Cut, pictures: Sequence[PicturePiece], sound: Sequence[SoundPiece],
-    ranges: Sequence[PictureRange], house: HouseFormat, title: str, chapters: Sequence[Chapter],
-    texts: Sequence[TextTrack], tags: Mapping[str, str], signing: Signing | None,
+    cache: Path, composition: Composition, sound: Sequence[SoundPiece], ranges: Sequence[PictureRange],
+    signing: Signing | None,
 ) -> Path:  # fmt: skip
     """The place in the house cache of the record of a film, by everything that its bytes depend on."""
-    digests = {piece.picture: (piece.picture_digest, piece.signature, piece.delay) for piece in pictures}
+    digests = {piece.picture: (piece.picture_digest, piece.signature, piece.delay) for piece in composition.pieces}
     shown = [(digests[part.file], part.first, part.last, part.at) for part in ranges]
     heard = [piece.sound_digest for piece in sound]
     versions = av.__version__, av.library_versions["libavformat"]
+    title, chapters, tags = composition.metadata
     key = cache_key(
         "film",
         _VERSION,
         versions,
-        house.as_json(),
-        cut.frames,
+        composition.house.as_json(),
+        composition.cut.frames,
         shown,
         heard,
         title,
         chapters,
-        *((texts,) if texts else ()),
+        *((composition.texts,) if composition.texts else ()),
         *(("tags", dict(tags)) if tags else ()),
         *((signing.identity,) if signing else ()),
     )

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
@@ -74,68 +74,66 @@ class HouseClip(PicturePiece):
         return self.model_copy(update={"picture": picture, "sound": sound})
 
 
-def conform_key(
-    clip_digest: str,
-    edit: EditPoints,
-    house: HouseFormat,
-    keep_sound: bool,
-    ffmpeg_version: str,
-    accept: str | None,
-    laid: LaidSound | None = None,
-    *,
-    is_draft: bool = False,
-    grading: Grading | None = None,
-    framing: Framing = BARS,
-    conversion: tuple[object, ...] = (),
-    label: LabelMark | None = None,
-) -> str:
+class Conforming(NamedTuple):
+    """Everything that is done to a take on its way into house format."""
+
+    edit: EditPoints
+    house: HouseFormat
+    keep_sound: bool = True
+    """Whether its own sound is used."""
+    accept: str | None = None
+    """The signature with which a take is not encoded if it is in house format and used whole, without a transition;
+    None for any. All pictures of a film must have one signature."""
+    laid: LaidSound | None = None
+    """The recordings that are its sound, whatever `keep_sound` says."""
+    grading: Grading | None = None
+    framing: Framing = BARS
+    """For a take whose shape is not the house's."""
+    label: LabelMark | None = None
+    is_draft: bool = False
+    """Whether the mark of a draft is put on it."""
+
+    @property
+    def changes_picture(self) -> bool:
+        """Whether also a picture in house format is changed."""
+        return self.is_draft or self.grading is not None or self.label is not None
+
+
+def conform_key(clip_digest: str, how: Conforming, ffmpeg_version: str, conversion: tuple[object, ...] = ()) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on; `conversion` is that of
     the clip's `Colour`."""
-    facts = (clip_digest, edit._asdict(), *house.facts, keep_sound, ffmpeg_version, accept)
-    mark = ("draft", draft_mark.VERSION) if is_draft else ()
-    graded = [grading.facts] if grading else []
-    framed = [framing.facts] if framing.facts else []
     return cache_key(
         "conform",
         _VERSION,
-        *facts,
-        *([laid.facts] if laid else []),
-        *mark,
-        *graded,
-        *framed,
+        clip_digest,
+        how.edit._asdict(),
+        *how.house.facts,
+        how.keep_sound,
+        ffmpeg_version,
+        how.accept,
+        *([how.laid.facts] if how.laid else []),
+        *(("draft", draft_mark.VERSION) if how.is_draft else ()),
+        *([how.grading.facts] if how.grading else []),
+        *([how.framing.facts] if how.framing.facts else []),
         *conversion,
-        *([label.facts] if label else []),
+        *([how.label.facts] if how.label else []),
     )
 
 
 async def conform_clip(
     clip: Path,
-    edit: EditPoints,
-    house: HouseFormat,
+    how: Conforming,
     *,
-    keep_sound: bool,
     into: Path,
-    accept: str | None,
-    laid: LaidSound | None = None,
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
-    is_draft: bool = False,
-    grading: Grading | None = None,
-    framing: Framing = BARS,
-    label: LabelMark | None = None,
     facts: Callable[[Path], Probe] = probe,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
-    All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
-    house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
-    sound, whatever `keep_sound` says of its own. With `grading` it is always encoded, as with a `label` and with
-    `is_draft`, which puts the mark of a draft on it. `framing` is for a take whose shape is not the house's. `facts`
-    gives the facts about the take. Raises MediaError.
+    `facts` gives the facts about the take. Raises MediaError.
     """
-    make = partial(
-        _make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, grading, framing, label, facts
-    )
+    make = partial(_make, clip, how, progress, facts)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -145,33 +143,31 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 
 async def _make(
-    take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
-    progress: Progress | None, is_draft: bool, grading: Grading | None, framing: Framing, label: LabelMark | None,
-    facts: Callable[[Path], Probe], folder: Path,
-) -> HouseClip:  # fmt: skip
+    take: Path, how: Conforming, progress: Progress | None, facts: Callable[[Path], Probe], folder: Path
+) -> HouseClip:
     source = await asyncio.to_thread(facts, take)
-    clip = source.path
-    edit = edit.within(source.frames_at(house.rate))
-    is_changed = is_draft or grading is not None or label is not None
-    untouched = not is_changed and needs_no_encoding(source, edit, house) and accept in (None, source.signature)
+    clip, house = source.path, how.house
+    edit = how.edit.within(source.frames_at(house.rate))
+    fits = not how.changes_picture and needs_no_encoding(source, edit, house)
+    untouched = fits and how.accept in (None, source.signature)
     picture, sound = folder / f"picture{house.suffix}", folder / "sound.s16"
     taken = opened(source)
     outputs: list[OutputStream] = []
     tables, drawn = folder / "tables", folder / "drawn"
-    steps = await asyncio.to_thread(grading.prepared, tables) if grading else ()
+    steps = await asyncio.to_thread(how.grading.prepared, tables) if how.grading else ()
     if not untouched:
         grade = partial(graded, steps=steps) if steps else None
-        shown = _shown(picture_of(source, taken), source, edit, house, grade, framing)
-        if label:
+        shown = _shown(picture_of(source, taken), source, edit, house, grade, how.framing)
+        if how.label:
             drawn.mkdir()
-            shown = await asyncio.to_thread(label.over, shown, house, drawn)
-        if is_draft:
+            shown = await asyncio.to_thread(how.label.over, shown, house, drawn)
+        if how.is_draft:
             shown = draft_mark.with_draft_mark(shown, house)
         outputs.append(_picture(shown, edit, house, picture))
     heard: FilterableStream | None = None
-    if laid:
-        heard = _with_fades(await asyncio.to_thread(laid.samples, edit, house.rate), edit, house)
-    elif keep_sound and source.has_sound:
+    if how.laid:
+        heard = _with_fades(await asyncio.to_thread(how.laid.samples, edit, house.rate), edit, house)
+    elif how.keep_sound and source.has_sound:
         heard = _sound(sound_of(source, taken), source, edit, house)
     if heard:
         outputs.append(ffmpeg.output(heard, str(sound), **RAW_OUTPUT))
@@ -180,8 +176,8 @@ async def _make(
         await run(tolerant(ffmpeg.merge_outputs(*outputs)), frames=edit.total, seconds=seconds, progress=progress)
     for made in (tables, drawn):
         await asyncio.to_thread(shutil.rmtree, made, ignore_errors=not made.exists())
-    if laid:
-        await asyncio.to_thread(laid.check)
+    if how.laid:
+        await asyncio.to_thread(how.laid.check)
     result = source if untouched else await asyncio.to_thread(probe, picture)
     if not untouched:
         await _verify_picture(result, edit, house)

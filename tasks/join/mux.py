@@ -53,6 +53,15 @@ class Chapter(NamedTuple):
     title: str
 
 
+class FileMetadata(NamedTuple):
+    """The metadata of a film's file."""
+
+    title: str
+    chapters: Sequence[Chapter] = ()
+    tags: Mapping[str, str] = MappingProxyType({})
+    """Those of the storyboard's `Metadata`."""
+
+
 def mux(
     ranges: Sequence[PictureRange],
     delay: int,
@@ -60,14 +69,12 @@ def mux(
     house: HouseFormat,
     into: Path,
     *,
-    title: str,
-    chapters: Sequence[Chapter],
-    progress: Progress,
+    metadata: FileMetadata,
     texts: Sequence[TextTrack] = (),
-    tags: Mapping[str, str] = MappingProxyType({}),
+    progress: Progress,
 ) -> None:
     """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT or of raw
-    samples of 24 bit, in order, and `texts` its subtitles. `tags` are those of `Metadata`, without the title.
+    samples of 24 bit, in order, and `texts` its subtitles.
 
     Packets keep their bytes and get new times, so that every step is exactly one frame. Raises MediaError if a piece
     lacks a keyframe or frames that the cut needs.
@@ -75,8 +82,7 @@ def mux(
     frames = ranges[-1].at + ranges[-1].last - ranges[-1].first
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
-               "moov_size": str(_index_size(frames, samples, chapters) + index_size(texts, frames)
-                                + sum(len(text.encode()) + 100 for text in tags.values()))}  # fmt: skip
+               "moov_size": str(_index_size(frames, samples, metadata) + index_size(texts, frames))}  # fmt: skip
     with open_clip(ranges[0].file) as pattern, _written(into, house, options) as film:
         # The decoder of AV1 has another name than the encoders, which PyAV would look for.
         opaque = True if house.codec == "av1" else None
@@ -86,13 +92,13 @@ def mux(
             # Players of Apple know no `hev1`, which is the default.
             picture.codec_context.codec_tag = "hvc1"
         track = _sound_track(film, sound[0], house)
-        film.metadata["title"] = title
-        for name, said in tags.items():
+        film.metadata["title"] = metadata.title
+        for name, said in metadata.tags.items():
             if name == "language":
                 track.metadata["language"] = track_language(language_code(said), house)
             else:
                 film.metadata[_TAGS[house.suffix].get(name, name)] = said
-        film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
+        film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(metadata.chapters)])
         pictures = _pictures(ranges, delay, house, progress)
         sounds = _sounds if house.sound_codec == "aac" else _raw_sounds
         due = _Due(text_packets(texts, add_tracks(film, texts, house), frames, house), house.timescale)
@@ -236,14 +242,15 @@ class _Due:
             self._next = next(self._packets, None)
 
 
-def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:
+def _index_size(frames: int, samples: int, metadata: FileMetadata) -> int:
     """Bytes reserved for the index at the front of the file, an upper bound; the rest becomes an empty box.
 
     With the index in front a film plays before it is loaded completely, and it need not be written twice. In the
     tables of ISO/IEC 14496-12 a packet takes at most 4 bytes in stsz, 8 in ctts, 8 in stts, 4 in stss, 8 in co64 and
     12 in stsc.
     """
-    named = sum(len(chapter.title.encode()) + 400 for chapter in chapters)
+    named = sum(len(chapter.title.encode()) + 400 for chapter in metadata.chapters)
+    named += sum(len(text.encode()) + 100 for text in metadata.tags.values())
     return 44 * frames + 32 * (samples // AAC_FRAME) + named + 32_768
 
 

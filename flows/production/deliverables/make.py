@@ -17,17 +17,15 @@ from prefect import get_run_logger
 from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.finishing.deliverables import PlannedDeliverable
 from storyreel.flows.planning.finishing.film_sound import sound_of_plan
-from storyreel.flows.planning.finishing.subtitles import SubtitleTrack, tracks_of_plan
+from storyreel.flows.planning.finishing.subtitles import tracks_of_plan
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.takes.upstream import anchor_of
 from storyreel.flows.production.credentials import Joined, signing_of
 from storyreel.flows.production.deliverables.retimed import Retimer
-from storyreel.flows.production.delivery import Delivery
-from storyreel.flows.production.film_parts import FilmParts
-from storyreel.flows.production.finish import chapters
+from storyreel.flows.production.finish import FilmFinisher
+from storyreel.flows.production.finished import conforming_of
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.flows.production.report import RenderedDeliverable
-from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.production.text.overlays import FilmOverlays
 from storyreel.flows.production.text.subtitles import tracks_in_file, write_own_subtitles
 from storyreel.flows.production.text.words import subtitles_over, words_over
@@ -36,11 +34,10 @@ from storyreel.specs.derived.deliverable import film_as, shown_languages, soft_l
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.language.finishing.deliverables import Centre
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
-from storyreel.tasks.join.assemble import range_of_body, range_of_dissolve
+from storyreel.tasks.join.assemble import Composition, range_of_body, range_of_dissolve
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.overlay import OverlaidClip
@@ -59,10 +56,11 @@ Result = TypeVar("Result")
 
 
 async def make_deliverables(
-    film: Storyboard, plan: Plan, takes: TakeRuns, parts: FilmParts, delivery: Delivery,
-    subtitles: Sequence[SubtitleTrack], studio: Studio,
-    note: Callable[[Sequence[RenderedDeliverable]], Awaitable[object]], held_back: Collection[str] = (),
-) -> tuple[list[RenderedDeliverable], dict[str, str]]:  # fmt: skip
+    finisher: FilmFinisher,
+    studio: Studio,
+    note: Callable[[Sequence[RenderedDeliverable]], Awaitable[object]],
+    held_back: Collection[str] = (),
+) -> tuple[list[RenderedDeliverable], dict[str, str]]:
     """The deliverables that the plan makes, delivered, and the reasons for those that could not be made, by name.
 
     Those that are `held_back` lack takes of their own. `note` is called with all that are made so far after each, so
@@ -70,13 +68,13 @@ async def make_deliverables(
     """
     made: list[RenderedDeliverable] = []
     failed: dict[str, str] = {}
-    for number, planned in enumerate(plan.deliverables, 1):
+    for number, planned in enumerate(finisher.plan.deliverables, 1):
         if not planned.is_made or planned.name in held_back:
             continue
-        maker = _DeliverableMaker(film, plan, planned, number, takes, parts, studio)
+        maker = _DeliverableMaker(finisher, planned, number, studio)
         try:
-            rendered = await maker.make(delivery, subtitles)
-            await asyncio.to_thread(delivery.deliver_files, rendered.files)
+            rendered = await maker.make()
+            await asyncio.to_thread(finisher.delivery.deliver_files, rendered.files)
             await note([*made, rendered])
         except (StoryreelError, OSError) as error:
             if isinstance(error, OSError) and not is_of_disk(error):
@@ -105,14 +103,11 @@ def check_encoders(plan: Plan) -> None:
 class _DeliverableMaker:
     """Makes one deliverable; `number` is its place among those of the film, from 1."""
 
-    def __init__(
-        self, film: Storyboard, plan: Plan, planned: PlannedDeliverable, number: int, takes: TakeRuns,
-        parts: FilmParts, studio: Studio,
-    ) -> None:  # fmt: skip
-        self._film, self._plan, self._planned, self._number = film, plan, planned, number
-        self._takes, self._parts, self._studio = takes, parts, studio
-        self._cut, self._retimer = planned.cut, Retimer(plan.cut, planned.cut)
-        self._shots = {shot.shot: shot for shot in film.all_shots}
+    def __init__(self, finisher: FilmFinisher, planned: PlannedDeliverable, number: int, studio: Studio) -> None:
+        self._finisher, self._planned, self._number, self._studio = finisher, planned, number, studio
+        self._film, self._plan, self._takes = finisher.film, finisher.plan, finisher.takes
+        self._cut, self._retimer = planned.cut, Retimer(self._plan.cut, planned.cut)
+        self._shots = {shot.shot: shot for shot in self._film.all_shots}
         self._events = {event.shot: event for event in planned.cut.events}
         self.house = house_of(planned)
         self.task_runs = 0
@@ -121,9 +116,10 @@ class _DeliverableMaker:
         """The future of a name within this deliverable; it is cancelled with the takes."""
         return self._takes.once(("deliverable", self._planned.name, name), make)
 
-    async def make(self, delivery: Delivery, of_film: Sequence[SubtitleTrack]) -> RenderedDeliverable:
-        """The deliverable, in the folder of the film; `of_film` are the subtitles beside that. Raises MediaError."""
+    async def make(self) -> RenderedDeliverable:
+        """The deliverable, in the folder of the film. Raises MediaError."""
         name, written, plan = self._planned.name, self._planned.written, self._plan
+        delivery = self._finisher.delivery
         report_stage("", self._number, "conforming")
         shown = await asyncio.to_thread(film_as, self._film, written)
         tracks = await asyncio.to_thread(tracks_of_plan, shown, plan)
@@ -139,18 +135,19 @@ class _DeliverableMaker:
         soft = soft_languages(self._film, written)
         out = delivery.folder / "deliverables" / f"{name}{self.house.suffix}"
         self.task_runs += 1
-        file = await assemble(
+        composition = Composition(
             self._cut,
+            self.house,
             clips,
             dissolves,
-            self.house,
-            out,
+            self._finisher.file_metadata(self._cut),
             overlaid=overlaid,
-            title=plan.name,
-            tags=self._film.metadata.tags if self._film.metadata else {},
             sound=self._retimer.sound(sound_of_plan(shown, plan)),
-            chapters=chapters(self._film, self._cut),
             texts=self._retimer.tracks(tracks_in_file([track for track in tracks if track.language in soft])),
+        )
+        file = await assemble(
+            composition,
+            out,
             signing=await signing_of(self._film, plan, joined, self._takes, self._studio),
             fetch=partial(delivery.fetch, f"deliverables/{out.name}"),
             studio=self._studio,
@@ -160,7 +157,7 @@ class _DeliverableMaker:
         self._takes.task_runs += self.task_runs
         wanted = shown_languages(self._film, written)
         beside = [track for track in tracks if track.language in wanted]
-        texts = await asyncio.to_thread(write_own_subtitles, out, self._film, beside, of_film)
+        texts = await asyncio.to_thread(write_own_subtitles, out, self._film, beside, self._finisher.subtitles)
         width, height = self._planned.size
         return RenderedDeliverable(
             name=name,
@@ -188,7 +185,7 @@ class _DeliverableMaker:
         if not self._planned.takes and self.house == self._takes.house and self._cut == self._plan.cut:
             clips = await self._takes.house_clips()
             if not has_words or clips[0].signature == await house_signature(self.house):
-                return clips, await self._parts.dissolves(takes, clips)
+                return clips, await self._finisher.parts.dissolves(takes, clips)
         finished = 0
 
         async def conformed(take: PlannedTake) -> HouseClip:
@@ -210,17 +207,16 @@ class _DeliverableMaker:
         made = await self._takes.made(take)
         self.task_runs += 1
         candidate, begins = made.candidate, self._retimer.frame(take.sound_begins)
+        accept = "" if made.is_damaged else await house_signature(self.house)
+        how = conforming_of(self._plan, take, candidate, self.house, accept)._replace(
+            edit=self._edit(take, made),
+            laid=LaidSound.of(take.laid_with(candidate), candidate.request, begins),
+            framing=self._framing(take),
+        )
         return await conform(
             made.clip,
-            self._edit(take, made),
-            self.house,
+            how,
             self._studio,
-            keep_sound=take.keep_sound,
-            accept="" if made.is_damaged else await house_signature(self.house),
-            laid=LaidSound.of(take.laid_with(candidate), candidate.request, begins),
-            grading=take.grading,
-            framing=self._framing(take),
-            label=take.label_of(candidate),
             is_foreign=made.inspection is not None,
             name=f"conform {take.shot} for {self._planned.name}",
             tags=shot_tags(take.shot, take.scene),

@@ -22,7 +22,7 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.home import Home
-from storyreel.tasks.join.conform import conform_clip
+from storyreel.tasks.join.conform import Conforming, conform_clip
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.media.house_format import HouseFormat
@@ -70,9 +70,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     house = HouseFormat(width=320, height=180, rate=FrameRate(Fraction(12)))
 
     async def changed(slate: str, look: Grading) -> Path:
-        made = await conform_clip(folder / "plain.mp4", EditPoints(0, 24), house, keep_sound=False, accept=None,
-                                  into=folder / slate, grading=look)  # fmt: skip
-        return made.picture
+        how = Conforming(EditPoints(0, 24), house, keep_sound=False, grading=look)
+        return (await conform_clip(folder / "plain.mp4", how, into=folder / slate)).picture
 
     others = {slate: asyncio.run(changed(slate, look)) for slate, look in LOOKS.items()}
     return dict.fromkeys(("1A", "1B", "1F"), folder / "plain.mp4") | others

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,16 +15,17 @@ import pytest
 from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join import assemble as join
-from storyreel.tasks.join.assemble import FilmFile, assemble_film
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.assemble import Composition, FilmFile, assemble_film
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
-from storyreel.tasks.join.mux import Chapter
+from storyreel.tasks.join.mux import Chapter, FileMetadata
 from storyreel.tasks.join.pieces import PicturePiece
 from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import write_last_frame
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.progress import Progress
 from tests.tasks.generated_clips import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names, samples
 
 
@@ -53,10 +54,10 @@ class Film:
 
     def _begin(self, source: Path, event: Event, under_way: dict[str, asyncio.Task[HouseClip]]) -> str:
         edit = edit_points(event, self.available(source), "first")
-        key = conform_key(source.name, edit, self.house, self.keep_sound, "", None)
+        how = Conforming(edit, self.house, keep_sound=self.keep_sound, accept="")
+        key = conform_key(source.name, how, "")
         if key not in under_way:
-            work = conform_clip(source, edit, self.house, keep_sound=self.keep_sound, into=self.folder / key, accept="")
-            under_way[key] = asyncio.create_task(work)
+            under_way[key] = asyncio.create_task(conform_clip(source, how, into=self.folder / key))
         return key
 
     @lru_cache  # noqa: B019
@@ -72,13 +73,19 @@ class Film:
             if event.dissolve_in
         }
 
-    async def assembled(self, out: Path | None = None, **named: object) -> FilmFile:
+    async def assembled(self, out: Path | None = None, **parts: Any) -> FilmFile:
         clips = await self.clips()
-        pieces = await self.dissolves(clips)
+        return await self.joined(clips, await self.dissolves(clips), out, **parts)
+
+    async def joined(
+        self, clips: Sequence[HouseClip], dissolves: Mapping[str, DissolveClip] = {}, out: Path | None = None, *,
+        title: str = "Film", chapters: Sequence[Chapter] = (), tags: Mapping[str, str] = {},
+        progress: Progress | None = None, **parts: Any,
+    ) -> FilmFile:  # fmt: skip
+        """The film of these clips; `parts` are more fields of its composition."""
+        composition = Composition(self.cut, self.house, clips, dissolves, FileMetadata(title, chapters, tags), **parts)
         out = out or self.folder / "sequence.mp4"
-        return await assemble_film(
-            self.cut, clips, pieces, self.house, out, **{"title": "Film", "cache": self.folder} | named
-        )  # type: ignore[arg-type]
+        return await assemble_film(composition, out, cache=self.folder, progress=progress)
 
 
 def beginnings(heard: list[int]) -> list[int]:
@@ -176,20 +183,17 @@ async def test_copied_frames_are_the_same_to_the_bit(tmp_path: Path) -> None:
 
 async def test_untouched_clips_keep_their_bytes(tmp_path: Path) -> None:
     """As services deliver them: other ticks, one keyframe, no word about colour but a size that says it."""
-    house = HouseFormat(width=1280, height=720, rate=FrameRate.parse("30"))
     sources = [
         make_clip(tmp_path / f"{n}.mp4", frames=6, fps="30", size="1280x720", filters=look)
         for n, look in enumerate(("null", "hflip"))
     ]
-    clips = [
-        await conform_clip(source, EditPoints(0, 6), house, keep_sound=True, into=tmp_path / f"house{n}", accept=None)
-        for n, source in enumerate(sources)
-    ]
+    film = Film(tmp_path, cut_of([6, 6], rate="30"), lambda number: sources[number])
+    film.house = HouseFormat(width=1280, height=720, rate=FrameRate.parse("30"))
+    how = Conforming(EditPoints(0, 6), film.house)
+    clips = [await conform_clip(source, how, into=tmp_path / f"house{n}") for n, source in enumerate(sources)]
     assert all(clip.untouched for clip in clips)
-    film = await assemble_film(
-        cut_of([6, 6], rate="30"), clips, {}, house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path
-    )
-    assert _frame_digests(film.path) == [*_frame_digests(sources[0]), *_frame_digests(sources[1])]
+    made = await film.joined(clips)
+    assert _frame_digests(made.path) == [*_frame_digests(sources[0]), *_frame_digests(sources[1])]
 
 
 def _frame_digests(clip: Path) -> list[str]:
@@ -280,7 +284,7 @@ async def test_a_film_in_place_is_kept_when_the_next_one_fails(tmp_path: Path) -
     ffmpeg("-i", clips[2].picture, "-c", "copy", "-frames:v", "7", broken)
     clips[2] = clips[2].model_copy(update={"picture": broken, "picture_digest": "of the broken one"})
     with pytest.raises(MediaError, match=r"broken\.mp4 has \d frames from 0 on instead of 12"):
-        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
+        await film.joined(clips)
     assert (tmp_path / "sequence.mp4").read_bytes() == before
     assert content == (await film.clips())[2].picture.read_bytes()
     assert not [name for name in names(tmp_path) if name.startswith(".")]
@@ -298,7 +302,7 @@ async def test_a_last_frame_that_does_not_decode_is_found(tmp_path: Path) -> Non
     (tmp_path / "broken.mp4").write_bytes(content)
     clips[1] = clips[1].model_copy(update={"picture": tmp_path / "broken.mp4", "picture_digest": "of the broken one"})
     with pytest.raises(MediaError, match="is not what was planned and was discarded"):
-        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
+        await film.joined(clips)
     assert not (tmp_path / "sequence.mp4").exists()
 
 
@@ -335,23 +339,23 @@ async def test_clips_that_cannot_follow_each_other_are_refused(tmp_path: Path) -
     clips = await film.clips()
     clips[1] = clips[1].model_copy(update={"signature": "another"})
     with pytest.raises(MediaError, match="encoded differently"):
-        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
+        await film.joined(clips)
 
 
 async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=30)
     film = Film(tmp_path, cut_of([12, 12]), lambda _: source)
-    clips, out = await film.clips(), tmp_path / "sequence.mp4"
+    clips = await film.clips()
     for cut, word in (
         (cut_of([12, 13]), "the clip of shot 1 has 12 frames, the cut needs 13"),
         (cut_of([12]), "the cut has 1 shots, but there are 2 clips"),
     ):
         with pytest.raises(MediaError, match=word):
-            await assemble_film(cut, clips, {}, film.house, out, title="Film", cache=tmp_path)
+            await Film(tmp_path, cut, film.source).joined(clips)
     dissolved = Film(tmp_path, cut_of([12, 12], {1: 4}), lambda _: source)
     with pytest.raises(MediaError, match="the dissolve into shot 1 is missing"):
-        await assemble_film(dissolved.cut, await dissolved.clips(), {}, film.house, out, title="Film", cache=tmp_path)
-    assert not out.exists()
+        await dissolved.joined(await dissolved.clips())
+    assert not (tmp_path / "sequence.mp4").exists()
 
 
 async def test_cancelling_keeps_the_previous_film(tmp_path: Path) -> None:
@@ -390,7 +394,7 @@ async def test_a_shot_that_continues_begins_with_the_very_frame_before(tmp_path:
 def _recipes(cut: Cut, takes: list[str]) -> set[str]:
     """The cache keys of all conformed takes and dissolves of a film. A key stands for the bytes that it makes."""
     conformed = [
-        conform_key(take, edit_points(event, 120, "free"), TINY, True, "9.0", None)
+        conform_key(take, Conforming(edit_points(event, 120, "free"), TINY), "9.0")
         for take, event in zip(takes, cut.events, strict=True)
     ]
     clips = [

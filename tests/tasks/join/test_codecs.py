@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.cut import EditPoints, edit_points
 from storyreel.specs.language.finishing.codecs import Codec
-from storyreel.tasks.join.conform import conform_clip, conform_key
+from storyreel.tasks.join.conform import Conforming, conform_clip, conform_key
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.overlay import lay_over
 from storyreel.tasks.join.sound.clips import ClipsSound
@@ -133,10 +133,8 @@ async def test_pieces_join_to_a_film_that_is_as_good_as_one_encode(tmp_path: Pat
 async def test_a_clip_has_the_same_bytes_each_time_and_keyframes_where_it_is_cut(tmp_path: Path, codec: Codec) -> None:
     house = _house(codec)
     source = make_clip(tmp_path / "a.mp4", frames=16, size=f"{house.width}x{house.height}")
-    edit = EditPoints(0, 16, join_in=5, join_out=4)
-    one, two = [
-        await conform_clip(source, edit, house, keep_sound=False, into=tmp_path / name, accept=None) for name in "ab"
-    ]
+    how = Conforming(EditPoints(0, 16, join_in=5, join_out=4), house, keep_sound=False)
+    one, two = [await conform_clip(source, how, into=tmp_path / name) for name in "ab"]
     assert one.picture_digest == two.picture_digest and not one.untouched
     assert {0, 5, 12} <= set(joints(one.picture).keyframes)
 
@@ -158,11 +156,11 @@ async def test_pieces_of_every_chain_of_filters_fit_together(tmp_path: Path, cod
     """Headers of these codecs say where samples of colour lie, which some filters name and others do not."""
     source = make_clip(tmp_path / "a.mp4", frames=8, size="64x64", sound=None)
     film = _Lettered(tmp_path, (4, 4), 0)
-    film.film.house = _house(codec)
+    film.film.house = house = _house(codec)
     (lettered,) = (await film.pieces([_words(1, 3)])).values()
-    framed = await conform_clip(source, EditPoints(0, 4), film.film.house, keep_sound=False, into=tmp_path / "framed",
-                                accept=None, framing=Framing(how="blur"), grading=Grading(saturation=0.5))  # fmt: skip
-    assert {lettered.signature, framed.signature} == {await house_signature(film.film.house)}
+    how = Conforming(EditPoints(0, 4), house, framing=Framing(how="blur"), grading=Grading(saturation=0.5))
+    framed = await conform_clip(source, how, into=tmp_path / "framed")
+    assert {lettered.signature, framed.signature} == {await house_signature(house)}
 
 
 @pytest.mark.matrix
@@ -204,8 +202,8 @@ async def test_ten_bits_go_through_grade_fade_dissolve_and_words(tmp_path: Path)
     film = _Lettered(tmp_path, (8, 8), 4)
     film.film = Film(tmp_path, cut_of([8, 8], {1: 4}), lambda _: source, keep_sound=False)
     film.film.house = house
-    graded = await conform_clip(source, EditPoints(0, 8, fade_in=2), house, keep_sound=False, into=tmp_path / "graded",
-                                accept=None, grading=Grading(saturation=0.5))  # fmt: skip
+    how = Conforming(EditPoints(0, 8, fade_in=2), house, grading=Grading(saturation=0.5))
+    graded = await conform_clip(source, how, into=tmp_path / "graded")
     (dissolve,) = (await film.film.dissolves(await film.film.clips())).values()
     lettered = await lay_over((await film.stretches([_words(7, 9)]))[0], house, tmp_path / "words")
     assert _far_from_ramp(source) == 0
@@ -256,7 +254,7 @@ def test_a_film_of_today_keeps_its_key_and_each_encoding_has_its_own() -> None:
         {"codec": "av1", "bit_rate": 4_000_000},
     ]  # fmt: skip
     houses = [TINY.model_copy(update=change) for change in changes]
-    keys = {conform_key("a" * 64, EditPoints(0, 24), house, True, "9.0.2", None) for house in houses}
+    keys = {conform_key("a" * 64, Conforming(EditPoints(0, 24), house), "9.0.2") for house in houses}
     assert len(keys) == len({str(house.as_json()) for house in houses}) == len(changes)
 
 
@@ -282,9 +280,8 @@ async def test_a_take_that_fits_is_encoded_where_the_rate_is_another(tmp_path: P
     tagged = "format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     source = make_clip(tmp_path / "a.mp4", frames=24, filters=f"scale=out_color_matrix=bt709:out_range=tv,{tagged}")
     for change, untouched in (({}, True), ({"bit_rate": 40_000}, False), ({"quality": "draft"}, False)):
-        house = TINY.model_copy(update=change)
-        made = await conform_clip(source, EditPoints(0, 24), house, keep_sound=False,
-                                  into=tmp_path / str(change), accept=None)  # fmt: skip
+        how = Conforming(EditPoints(0, 24), TINY.model_copy(update=change), keep_sound=False)
+        made = await conform_clip(source, how, into=tmp_path / str(change))
         assert made.untouched is untouched
 
 

@@ -5,6 +5,7 @@ import json
 from array import array
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -13,12 +14,24 @@ from PIL import Image
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, needs_no_encoding, samples_of
+from storyreel.tasks.join.conform import (
+    Conforming,
+    HouseClip,
+    conform_clip,
+    conform_key,
+    needs_no_encoding,
+    samples_of,
+)
+from storyreel.tasks.join.label_mark import LabelMark
+from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.colour import Colour
 from storyreel.tasks.media.frames import first_frame
+from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.media.shape.framing import Framing
+from storyreel.tasks.progress import Progress
 from tests.tasks.generated_clips import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
 
 COLOUR = (200, 50, 20)
@@ -50,10 +63,9 @@ SOURCES: dict[str, dict[str, object]] = {
 
 
 async def _conform(clip: Path, into: Path, house: HouseFormat = TINY, edit: EditPoints | None = None,
-                   **named: object) -> HouseClip:  # fmt: skip
+                   progress: Progress | None = None, **how: Any) -> HouseClip:  # fmt: skip
     edit = edit or EditPoints(0, probe(clip).frames_at(house.rate))
-    named = {"keep_sound": True, "accept": None} | named
-    return await conform_clip(clip, edit, house, into=into, **named)  # type: ignore[arg-type]
+    return await conform_clip(clip, Conforming(edit, house, **how), into=into, progress=progress)
 
 
 def _heard(clip: HouseClip) -> list[int]:
@@ -351,22 +363,26 @@ async def test_a_house_clip_survives_serialization(tmp_path: Path) -> None:
 
 
 def test_the_cache_key_depends_on_everything_that_changes_the_bytes() -> None:
-    edit, version = EditPoints(0, 24), find_ffmpeg().version
-    other = HouseFormat(width=128, height=72, rate=FrameRate.parse("25"))
-    keys = [
-        conform_key("a", edit, TINY, True, version, None),
-        conform_key("b", edit, TINY, True, version, None),
-        conform_key("a", EditPoints(0, 24, join_in=1), TINY, True, version, None),
-        conform_key("a", edit, other, True, version, None),
-        conform_key("a", edit, TINY, False, version, None),
-        conform_key("a", edit, TINY, True, "5.1", None),
-        conform_key("a", edit, TINY, True, version, "c"),
-        conform_key("a", edit, TINY, True, version, None, is_draft=True),
-        conform_key("a", edit, TINY, True, version, None, conversion=_colour(18).conversion),
+    how, version = Conforming(EditPoints(0, 24), TINY), find_ffmpeg().version
+    changes: list[dict[str, Any]] = [
+        {},
+        {"edit": EditPoints(0, 24, join_in=1)},
+        {"house": HouseFormat(width=128, height=72, rate=FrameRate.parse("25"))},
+        {"keep_sound": False},
+        {"accept": "c"},
+        {"laid": LaidSound(files=(), digests=("d",), with_picture=False)},
+        {"grading": Grading(exposure=1)},
+        {"framing": Framing(how="blur")},
+        {"label": LabelMark(text="AI", corner="top left")},
+        {"is_draft": True},
     ]
+    assert set(Conforming._fields) == set().union(*changes)
+    keys = [conform_key("a", how._replace(**change), version) for change in changes]
+    keys += [conform_key("b", how, version), conform_key("a", how, "5.1")]
+    keys += [conform_key("a", how, version, _colour(18).conversion)]
     assert len(set(keys)) == len(keys)
-    assert keys[0] == conform_key("a", EditPoints(0, 24), TINY, True, version, None)
-    assert keys[0] == conform_key("a", edit, TINY, True, version, None, conversion=_colour(1).conversion)
+    assert keys[0] == conform_key("a", Conforming(EditPoints(0, 24), TINY), version)
+    assert keys[0] == conform_key("a", how, version, _colour(1).conversion)
 
 
 def _colour(transfer: int) -> Colour:

@@ -6,7 +6,7 @@ import pytest
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import dissolve_clips, dissolve_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
@@ -23,9 +23,8 @@ async def _pair(tmp_path: Path, house: HouseFormat, frames: int) -> tuple[HouseC
     ):
         source = make_clip(tmp_path / f"{name}.mp4", frames=30, fps=str(house.rate.exact), picture="color=black",
                            filters=f"geq=lum='{luma}':cb=128:cr=128", options=("-crf", "2"))  # fmt: skip
-        clips.append(
-            await conform_clip(source, edit, house, keep_sound=False, into=tmp_path / f"house-{name}", accept=None)
-        )
+        how = Conforming(edit, house, keep_sound=False)
+        clips.append(await conform_clip(source, how, into=tmp_path / f"house-{name}"))
     return clips[0], clips[1]
 
 

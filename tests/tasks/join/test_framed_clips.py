@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.conform import Conforming, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import dissolve_clips
 from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.media.grading.grade import Grading
@@ -32,11 +33,11 @@ def _ramp(into: Path, **how: object) -> Path:
     return make_clip(into, **how)  # type: ignore[arg-type]
 
 
-async def _framed(clip: Path, into: Path, framing: Framing, house: HouseFormat = TALL, **named: object) -> Image.Image:
+async def _framed(clip: Path, into: Path, framing: Framing, house: HouseFormat = TALL, **more: Any) -> Image.Image:
     accept = await house_signature(house)
-    named = {"edit": WHOLE, "keep_sound": False, "accept": accept} | named
-    made: HouseClip = await conform_clip(clip, house=house, into=into, framing=framing, **named)  # type: ignore[arg-type]
-    assert made.signature == accept and made.frames == named["edit"].total  # type: ignore[attr-defined]
+    how = Conforming(WHOLE, house, keep_sound=False, accept=accept, framing=framing)._replace(**more)
+    made = await conform_clip(clip, how, into=into)
+    assert made.signature == accept and made.frames == how.edit.total
     return first_frame(made.picture).convert("L")
 
 
@@ -54,8 +55,8 @@ def _at(picture: Image.Image, x: float, y: float = 0.5) -> int:
 
 
 def test_a_key_is_another_only_where_the_picture_is(tmp_path: Path) -> None:
-    def key(**named: Framing) -> str:
-        return conform_key("clip", WHOLE, TINY, True, "9", None, **named)
+    def key(**how: Framing) -> str:
+        return conform_key("clip", Conforming(WHOLE, TINY, **how), "9")
 
     assert key() == "73b17537fd843a61b4f050f5be794ec6d017388a655e85801f68bbe40ab0864f"
     assert key() == key(framing=BARS) == key(framing=Framing(how="bars", x=0.1)), "as by the version before"
@@ -132,23 +133,19 @@ async def test_equal_input_gives_equal_bytes_and_a_clip_of_the_frames_shape_is_a
 ) -> None:
     wide = _ramp(tmp_path / "a.mp4")
     for framing in (CENTRE, BLUR):
-        made = [
-            await conform_clip(wide, WHOLE, TALL, keep_sound=True, into=tmp_path / f"{framing.how}{n}", accept=None,
-                               framing=framing)
-            for n in range(2)
-        ]  # fmt: skip
+        how = Conforming(WHOLE, TALL, framing=framing)
+        made = [await conform_clip(wide, how, into=tmp_path / f"{framing.how}{n}") for n in range(2)]
         assert made[0].picture_digest == made[1].picture_digest
-        kept = await conform_clip(wide, WHOLE, TINY, keep_sound=True, into=tmp_path / f"own-{framing.how}", accept=None,
-                                  framing=framing)  # fmt: skip
+        kept = await conform_clip(wide, how._replace(house=TINY), into=tmp_path / f"own-{framing.how}")
         assert kept.untouched
 
 
 async def test_fades_and_held_frames_and_dissolves_are_those_of_the_framed_picture(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", frames=12, picture="color=white", options=("-crf", "4"))
-    edit = EditPoints(0, 12, fade_in=4, hold_tail=2, join_out=4)
-    out = await conform_clip(clip, edit, TALL, keep_sound=False, into=tmp_path / "a", accept=None, framing=BLUR)
-    into = await conform_clip(clip, EditPoints(0, 12, join_in=4), TALL, keep_sound=False, into=tmp_path / "b",
-                              accept=None, framing=CENTRE)  # fmt: skip
+    before = Conforming(EditPoints(0, 12, fade_in=4, hold_tail=2, join_out=4), TALL, keep_sound=False, framing=BLUR)
+    out = await conform_clip(clip, before, into=tmp_path / "a")
+    after = Conforming(EditPoints(0, 12, join_in=4), TALL, keep_sound=False, framing=CENTRE)
+    into = await conform_clip(clip, after, into=tmp_path / "b")
     shown = lumas(out.picture)
     assert len(shown) == 14 and shown[0] < 20 and shown[:4] == sorted(shown[:4]), "the sides fade, too"
     assert max(shown[4:]) - min(shown[4:]) < 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ImageChops, ImageStat
@@ -11,7 +12,7 @@ from PIL import ImageChops, ImageStat
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.language.grade import Grade
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, conform_key
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.media.grading.grade import Grading
@@ -26,9 +27,8 @@ INVERTED = "LUT_1D_SIZE 2\n1 1 1\n0 0 0\n"
 
 
 async def _conform(clip: Path, into: Path, grading: Grading | None, house: HouseFormat = TINY,
-                   edit: EditPoints = WHOLE, **named: object) -> HouseClip:  # fmt: skip
-    named = {"keep_sound": True, "accept": None} | named
-    return await conform_clip(clip, edit, house, into=into, grading=grading, **named)  # type: ignore[arg-type]
+                   edit: EditPoints = WHOLE, **how: Any) -> HouseClip:  # fmt: skip
+    return await conform_clip(clip, Conforming(edit, house, grading=grading, **how), into=into)
 
 
 def _grey(into: Path, code: int, **how: object) -> Path:
@@ -65,11 +65,11 @@ async def test_a_clip_that_would_be_copied_is_encoded_and_what_it_is_made_of_sta
 
 
 def test_a_key_is_another_only_where_a_grade_is_written() -> None:
-    def key(grading: Grading | None, **named: bool) -> str:
-        return conform_key("clip", EditPoints(0, 6), TINY, True, "9", None, grading=grading, **named)
+    def key(grading: Grading | None, **how: bool) -> str:
+        return conform_key("clip", Conforming(EditPoints(0, 6), TINY, grading=grading, **how), "9")
 
     # By the version before grades.
-    assert key(None) == conform_key("clip", EditPoints(0, 6), TINY, True, "9", None)
+    assert key(None) == conform_key("clip", Conforming(EditPoints(0, 6), TINY), "9")
     grades = [None, BRIGHTER, Grading(contrast=2), Grading(lut=Path("a"), lut_digest="1")]
     keys = {key(each, is_draft=is_draft) for each in grades for is_draft in (False, True)}
     assert len(keys) == 2 * len(grades)

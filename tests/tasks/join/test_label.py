@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.language.finishing.imprint import Corner, Metadata
 from storyreel.specs.language.tongues import language_code
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.label_mark import SIZE, LabelMark
 from storyreel.tasks.join.text_tracks import track_language
 from storyreel.tasks.media.house_format import HouseFormat
@@ -27,9 +27,8 @@ BOXES: dict[Corner, tuple[bool, bool]] = {
 }  # fmt: skip
 
 
-async def _conformed(clip: Path, into: Path, label: LabelMark | None, **named: object) -> HouseClip:
-    named = {"edit": WHOLE, "house": HOUSE} | named
-    return await conform_clip(clip, keep_sound=False, accept=None, into=into, label=label, **named)  # type: ignore[arg-type]
+async def _conformed(clip: Path, into: Path, label: LabelMark | None, edit: EditPoints = WHOLE) -> HouseClip:
+    return await conform_clip(clip, Conforming(edit, HOUSE, keep_sound=False, label=label), into=into)
 
 
 def _frames(clip: HouseClip) -> list[Image.Image]:
@@ -76,13 +75,13 @@ def test_it_is_in_its_corner_and_as_large_as_the_shorter_side_asks(corner: Corne
 
 
 def test_the_key_knows_the_label_and_is_what_it_was_without() -> None:
-    def key(**named: LabelMark | None) -> str:
-        return conform_key("clip", WHOLE, TINY, True, "9", None, **named)
+    def key(label: LabelMark | None = None) -> str:
+        return conform_key("clip", Conforming(WHOLE, TINY, label=label), "9")
 
     labels = [MARK, MARK.model_copy(update={"text": "AI"}), MARK.model_copy(update={"corner": "top left"})]
-    assert key() == key(label=None)
-    assert len({key(), *(key(label=label) for label in labels)}) == 4
-    assert key(label=MARK) == key(label=MARK.model_copy(update={"on": "all"})), "the picture is the same"
+    assert key() == conform_key("clip", Conforming(WHOLE, TINY), "9")
+    assert len({key(), *map(key, labels)}) == 4
+    assert key(MARK) == key(MARK.model_copy(update={"on": "all"})), "the picture is the same"
 
 
 TAGS = Metadata(

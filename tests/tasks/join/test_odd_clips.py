@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageStat
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.inspection.inspect import Needed, Wanted, inspect_clip
-from storyreel.tasks.join.conform import HouseClip, conform_clip, needs_no_encoding
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, needs_no_encoding
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import first_frame, strip, write_last_frame
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
@@ -29,8 +29,8 @@ MORE = EditPoints(0, FRAMES, join_in=4)
 
 
 async def _conform(clip: Path, edit: EditPoints = MORE, house: HouseFormat = TINY) -> HouseClip:
-    into = clip.with_name("house")
-    return await conform_clip(clip, edit, house, keep_sound=True, into=into, accept=await house_signature(house))
+    how = Conforming(edit, house, accept=await house_signature(house))
+    return await conform_clip(clip, how, into=clip.with_name("house"))
 
 
 async def _found(clip: Path) -> list[str]:

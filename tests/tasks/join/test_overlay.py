@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.join.assemble import FilmFile, picture_ranges
-from storyreel.tasks.join.conform import HouseClip, conform_key
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_key
 from storyreel.tasks.join.dissolve import dissolve_key
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import (
@@ -263,8 +263,8 @@ def test_a_film_without_words_has_the_pieces_that_it_had() -> None:
         for name in "ab"
     )  # fmt: skip
     assert [
-        conform_key("take", EditPoints(2, 30, join_out=6, fade_in=4), TINY, True, "9.0", "sig"),
-        conform_key("take", EditPoints(0, 30), TINY, False, "9.0", None, is_draft=True),
+        conform_key("take", Conforming(EditPoints(2, 30, join_out=6, fade_in=4), TINY, accept="sig"), "9.0"),
+        conform_key("take", Conforming(EditPoints(0, 30), TINY, keep_sound=False, is_draft=True), "9.0"),
         dissolve_key(one, two, 6, TINY, "9.0"),
     ] == [
         "9c24609dee24c82f795bfc3fcba90286eb1244f38c5a127b97ed67f10fa3ba94",

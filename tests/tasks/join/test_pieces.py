@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import lay_over, place_overlay, stretches
@@ -35,7 +35,7 @@ class Host:
 
     async def conform(self, take: Path, edit: EditPoints = PART) -> HouseClip:
         into = self.folder / "house" / KEY
-        return await conform_clip(take, edit, TINY, keep_sound=True, into=into, accept=None, shared=self.shared)
+        return await conform_clip(take, Conforming(edit, TINY), into=into, shared=self.shared)
 
     def take(self, content: bytes) -> Path:
         """The take, where this host's store keeps it."""
@@ -81,7 +81,8 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
 ) -> None:
     one, other = hosts
     edit = EditPoints(0, 20, join_out=6)
-    clip = await conform_clip(one.take(content), edit, TINY, keep_sound=False, into=tmp_path / "a", accept="")
+    how = Conforming(edit, TINY, keep_sound=False, accept="")
+    clip = await conform_clip(one.take(content), how, into=tmp_path / "a")
     encoded.clear()
     made = [
         await dissolve_clips(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shared=host.shared)
@@ -95,7 +96,8 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
 async def test_words_are_laid_over_once_for_all_hosts(
     hosts: tuple[Host, Host], content: bytes, encoded: list[str], tmp_path: Path
 ) -> None:
-    clip = await conform_clip(hosts[0].take(content), PART, TINY, keep_sound=False, into=tmp_path / "a", accept="")
+    how = Conforming(PART, TINY, keep_sound=False, accept="")
+    clip = await conform_clip(hosts[0].take(content), how, into=tmp_path / "a")
     words = place_overlay(Image.new("RGBA", (40, 20), "white"), (20, 20), (0, 5), (0, 0))
     assert words
     (stretch,) = stretches(clip, PictureRange(clip.picture, 0, clip.frames, 0), [words])

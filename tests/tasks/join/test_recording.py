@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storyreel.specs.cut import Cut, EditPoints, Event
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.media.errors import MediaError
@@ -36,7 +36,8 @@ def laid(*files: Path, with_picture: bool = False) -> LaidSound:
 
 async def conformed(folder: Path, edit: EditPoints, sound: LaidSound, *, keep_sound: bool = True) -> HouseClip:
     clip = make_clip(folder / "take.mp4")
-    return await conform_clip(clip, edit, TINY, keep_sound=keep_sound, accept="", into=folder / "house", laid=sound)
+    how = Conforming(edit, TINY, keep_sound=keep_sound, accept="", laid=sound)
+    return await conform_clip(clip, how, into=folder / "house")
 
 
 def heard(clip: HouseClip) -> array[int]:
@@ -102,9 +103,9 @@ def test_the_recording_is_part_of_a_pieces_key_and_none_leaves_it_as_it_was(tmp_
     recorded(tmp_path / "b.wav", 1_000, 5)
 
     def key(sound: LaidSound | None) -> str:
-        return conform_key("d", EditPoints(0, 24), TINY, True, "8.0", None, sound)
+        return conform_key("d", Conforming(EditPoints(0, 24), TINY, laid=sound), "8.0")
 
     a, b = laid(tmp_path / "a.wav"), laid(tmp_path / "b.wav")
     keys = [key(None), key(a), key(b), key(laid(tmp_path / "a.wav", with_picture=True))]
     assert len(set(keys)) == 4
-    assert keys[0] == conform_key("d", EditPoints(0, 24), TINY, True, "8.0", None)
+    assert keys[0] == conform_key("d", Conforming(EditPoints(0, 24), TINY), "8.0")

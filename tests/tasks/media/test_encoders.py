@@ -13,7 +13,7 @@ import pytest
 from storyreel.flows.diagnostics.doctor import examine
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import conform_clip, conform_key
+from storyreel.tasks.join.conform import Conforming, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import dissolve_clips
 from storyreel.tasks.media import encoders
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -49,9 +49,9 @@ def test_every_encoder_can_be_named() -> None:
 )
 def test_clips_that_were_conformed_before_there_was_a_choice_are_found_again(rate: str, key: str) -> None:
     house, edit = HouseFormat(width=128, height=72, rate=FrameRate.parse(rate)), EditPoints(2, 24, join_out=4)
-    assert conform_key("a" * 64, edit, house, True, "9.0.2", None) == key
+    assert conform_key("a" * 64, Conforming(edit, house), "9.0.2") == key
     other = house.model_copy(update={"encoder": "h264_nvenc"})
-    assert conform_key("a" * 64, edit, other, True, "9.0.2", None) != key
+    assert conform_key("a" * 64, Conforming(edit, other), "9.0.2") != key
 
 
 @pytest.mark.usefixtures("card")
@@ -64,7 +64,7 @@ async def test_frames_keyframes_and_dissolves_of_another_encoder_are_exact(tmp_p
         source = make_clip(tmp_path / f"{name}.mp4", frames=30, picture="color=black",
                            filters=f"geq=lum='{luma}':cb=128:cr=128", options=("-crf", "2"))  # fmt: skip
         into = tmp_path / f"house-{name}"
-        clips.append(await conform_clip(source, edit, OTHER, keep_sound=False, into=into, accept=None))
+        clips.append(await conform_clip(source, Conforming(edit, OTHER, keep_sound=False), into=into))
     assert {clip.signature for clip in clips} == {await house_signature(OTHER)} != {await house_signature(TINY)}
     assert [clip.frames for clip in clips] == [probe(clip.picture).frames for clip in clips] == [30, 30]
     assert 18 in keyframes(clips[0].picture) and 12 in keyframes(clips[1].picture)
@@ -81,8 +81,8 @@ async def test_a_clip_without_a_keyframe_where_it_is_cut_is_refused(
     source = make_clip(tmp_path / "a.mp4", frames=30)
     monkeypatch.setattr("storyreel.tasks.join.conform.keyframes", lambda picture: keyframes(picture) - {18})
     with pytest.raises(MediaError, match="libx264 has written no keyframe where a clip is cut, at frame 18"):
-        edit = EditPoints(0, 30, join_out=12)
-        await conform_clip(source, edit, TINY, keep_sound=False, into=tmp_path / "house", accept=None)
+        how = Conforming(EditPoints(0, 30, join_out=12), TINY, keep_sound=False)
+        await conform_clip(source, how, into=tmp_path / "house")
     assert not (tmp_path / "house").exists()
 
 
