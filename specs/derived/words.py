@@ -34,6 +34,18 @@ def placed_words(film: Storyboard, cut: Cut) -> tuple[PlacedWords, ...]:
     return tuple(_placed(film, cut))
 
 
+def words_seen(film: Storyboard, first: int, end: int) -> Iterator[Words]:
+    """The words of the film itself that are over some of its frames `[first, end)`."""
+    for words in film.titles:
+        try:
+            placed = _placed_words(words, 0, None, film.format.fps)
+        except ValueError:  # A timecode that only another rate has: the words are taken for seen.
+            yield words
+        else:
+            if placed.start < end and placed.end > first:
+                yield words
+
+
 def lettering_facts(film: Storyboard) -> str:
     """The words that are laid over the picture, as JSON; empty if there are none."""
     titles = {"": film.titles} | {shot.shot: shot.titles for shot in film.all_shots}

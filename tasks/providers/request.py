@@ -148,8 +148,12 @@ class Board(Frozen):
     headed: Literal["", "small", "large"] = ""
     """The size of the words that the film lays over the head of this picture, which is left free for them; empty if
     there are none."""
+    crossed: Literal["", "small", "large"] = ""
+    """The size of those that it lays over the middle; its own words stand above or below them."""
     subtitled: bool = False
     """Whether it lays subtitles over it, which stand for those that are drawn here."""
+    continues: bool = False
+    """Whether it begins with the end of another shot, which does not show what happens in this one."""
     voice: str = ""
     """The engine that speaks the dialogue, with its version; empty if tones stand for it."""
     language: str = ""
@@ -180,7 +184,10 @@ class Board(Frozen):
         return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
 
 
-_BESIDE_PICTURES = ("angle", "lens", "cast", "pictured", "titled", "headed", "subtitled", "voice", "language")
+_BESIDE_PICTURES = (
+    *("angle", "lens", "cast", "pictured", "titled", "headed", "crossed", "subtitled", "continues"),
+    *("voice", "language"),
+)
 
 
 class Request(Trusted):

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from storyreel.specs.derived.lines import lines_of_shot
 from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
+from storyreel.specs.derived.words import words_seen
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.language.titles import Card, Credits, Place, Words
 from storyreel.specs.problems.phrases import abridged, counted
@@ -52,18 +53,25 @@ def display_font(film: Storyboard) -> Path | None:
 
 
 def board_of(
-    film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest, seen: Seen | None = None
+    film: Storyboard,
+    shot: Shot,
+    frames: int,
+    font: Path | None,
+    digest: FileDigest,
+    seen: Seen | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Board:
     """The board of a shot, a still or a sheet. Raises Unsupported if the user's own font is broken.
 
-    `font` is that font; `seen` are those who are drawn as figures, everybody if left out.
+    `font` is that font; `seen` are those who are drawn as figures, everybody if left out. `span` are the frames of the
+    film in which the shot is seen; without them all titles of the film are expected over it.
     """
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
         board = _of_sheet(film, shot, font)
     elif shot.is_card:
         board, seen = _of_card(film, shot, frames, font), Seen()
     else:
-        board = _of_shot(film, shot, frames, font)
+        board = _of_shot(film, shot, frames, font, span)
     seen = seen_in(shot) if seen is None else seen
     if drawn := [key for key in seen.drawn if key in film.cast]:
         colours = cast_colours(tuple(film.cast))
@@ -78,10 +86,18 @@ def board_of(
     return board.model_copy(update=letters) if letters else board
 
 
-def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Board:
-    words = (*film.titles, *shot.titles)
+def _of_shot(
+    film: Storyboard, shot: Shot, frames: int, font: Path | None, span: tuple[int, int] | None = None
+) -> Board:
+    words = (*(film.titles if span is None else words_seen(film, *span)), *shot.titles)
     places = [_place_of(film, each) for each in words]
-    heads = [_is_large(film, each) for each, place in zip(words, places, strict=True) if place.startswith("top")]
+
+    def largest(*beginnings: str) -> Literal["", "small", "large"]:
+        sizes = [
+            _is_large(film, each) for each, place in zip(words, places, strict=True) if place.startswith(beginnings)
+        ]
+        return "large" if any(sizes) else "small" if sizes else ""
+
     scene = film.scene_of(owner_of(shot.shot))
     return Board(
         film=film.title,
@@ -98,8 +114,10 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         rate=film.format.fps,
         font=str(font or ""),
         titled=any(place.startswith("bottom") for place in places),
-        headed="large" if any(heads) else "small" if heads else "",
+        headed=largest("top"),
+        crossed=largest("middle", "left", "right"),
         subtitled=film.burnt_in_language is not None,
+        continues=shot.continues is not None,
         **_guide_voice(film, shot),
     )
 

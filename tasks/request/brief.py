@@ -151,8 +151,8 @@ def _drawing_words(board: Board) -> Iterator[tuple[str, str]]:
     yield "lens", board.lens
     seen = (f"{name}, colour {colour}, {'long' if has_long else 'short'} hair" for name, colour, has_long in board.cast)
     yield "people who are drawn", " / ".join((*seen, *(("beside a picture",) if board.pictured else ())))
-    at_head = f"{board.headed} at the head" if board.headed else ""
-    yield "titles", ", ".join(filter(None, (at_head, "at the foot" if board.titled else "")))
+    places = ((board.headed, "at the head"), (board.crossed, "in the middle"), ("some" * board.titled, "at the foot"))
+    yield "titles", ", ".join(f"{size} {place}".removeprefix("some ") for size, place in places if size)
     yield "subtitles", "in the picture" if board.subtitled else ""
     yield "guide voice", board.voice
     yield "language", board.language

@@ -90,7 +90,8 @@ def build_requests(
         take=1,
     )
     if capability.draws_board:
-        board = board_of(storyboard, shot, frames, font, digest, seen_in(shot, request.attachments))
+        span = (event.start - event.head, event.end + event.tail)
+        board = board_of(storyboard, shot, frames, font, digest, seen_in(shot, request.attachments), span)
         if spoken := spoken_span(storyboard, shot, recorded_lengths(storyboard, shot, pictures.speech, files)):
             head = event.head if anchor != "first" else 0
             board = board.model_copy(update={"spoken": (head + spoken[0], head + spoken[1])})

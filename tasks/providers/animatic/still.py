@@ -17,7 +17,7 @@ from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.captions import draw_at_side
 from storyreel.tasks.providers.animatic.figures import draw_figures, people_of
-from storyreel.tasks.providers.animatic.page import MOST_PANES, card_of
+from storyreel.tasks.providers.animatic.page import MOST_PANES, Rows, card_of
 from storyreel.tasks.providers.animatic.panes import (
     HEADROOM,
     Pane,
@@ -95,7 +95,7 @@ def _people(found: tuple[Picture, ...], board: Board, canvas: Canvas) -> Image.I
 
 
 def _card(request: Request, board: Board, canvas: Canvas, palette: Palette) -> Still:
-    panes, layers = card_of(request, board, canvas, palette, canvas.safe.bottom)
+    panes, layers = card_of(request, board, canvas, palette, Rows.of(board, canvas, canvas.safe.bottom))
     return Still(_with(flat(panes, canvas), *layers), CARD)
 
 

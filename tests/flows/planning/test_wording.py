@@ -199,20 +199,39 @@ def test_a_drawing_that_only_this_version_draws_otherwise_is_told_as_such(
 
 
 @pytest.mark.parametrize(
-    ("words", "headed", "titled"),
+    ("words", "headed", "crossed", "titled"),
     [
-        ("caption: Night", "", True),
-        ("caption: Night, style: documentary", "small", False),
-        ("caption: Night, style: documentary, place: bottom", "", True),
-        ("lower_third: Ana, style: documentary", "", True),
-        ("title: Night", "", False),
-        ("caption: Night, style: vertical, place: top", "large", False),
-        ("title: Night, style: vertical", "large", False),
-        ("title: Night, place: top left", "large", False),
+        ("caption: Night", "", "", True),
+        ("caption: Night, style: documentary", "small", "", False),
+        ("caption: Night, style: documentary, place: bottom", "", "", True),
+        ("lower_third: Ana, style: documentary", "", "", True),
+        ("title: Night", "", "large", False),
+        ("title: Night, style: documentary", "", "large", False),
+        ("caption: Night, place: right", "", "small", False),
+        ("caption: Night, style: vertical, place: top", "large", "", False),
+        ("title: Night, style: vertical", "large", "", False),
+        ("title: Night, place: top left", "large", "", False),
     ],
 )
-def test_a_drawing_leaves_free_where_words_stand(tmp_path: Path, words: str, headed: str, titled: bool) -> None:
+def test_a_drawing_leaves_free_where_words_stand(
+    tmp_path: Path, words: str, headed: str, crossed: str, titled: bool
+) -> None:
     (take,) = plan_of(tmp_path, DRAWN + f"titles: [{{{words}, from: 0s, to: 1s}}]\n").takes
     board = take.request.board
-    assert board and (board.headed, board.titled) == (headed, titled)
-    assert ('"headed"' in take.request.canonical()) == bool(headed), "what was drawn without them keeps its key"
+    assert board and (board.headed, board.crossed, board.titled) == (headed, crossed, titled)
+    form = take.request.canonical()
+    kept = "what was drawn without them keeps its key"
+    assert ('"headed"' in form, '"crossed"' in form) == (bool(headed), bool(crossed)), kept
+
+
+def test_room_is_left_only_while_the_words_of_the_film_are_seen(tmp_path: Path) -> None:
+    shots = "".join(f"  - {{shot: {n}, action: Rain., duration: 2s{more}}}\n" for n, more in SHOTS_UNDER_WORDS)
+    words = "titles: [{title: Night, to: 3s}, {lower_third: Ana, from: 00:00:05:12, to: 6s}]\n"
+    takes = plan_of(tmp_path, f"storyboard: 1\ntitle: Night\nformat: {{fps: 24}}\n{words}shots:\n{shots}").takes
+    assert [(take.request.board.crossed, take.request.board.titled) for take in takes if take.request.board] == [
+        ("large", False), ("large", False), ("", True), ("", True),
+    ]  # fmt: skip
+
+
+SHOTS_UNDER_WORDS = ((1, ""), (2, ""), (3, ""), (4, ", transition: dissolve"))
+"""Into the handles of the last one, which its dissolve needs, the words of the third reach."""

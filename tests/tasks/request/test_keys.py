@@ -171,7 +171,8 @@ def test_what_is_told_beside_a_picture_is_in_the_key_of_a_drawing_and_not_in_wha
         made.append(list(takes.values()))
     told = [bool(take.board and take.board.cast) for take in made[0]]
     assert told == [True, False, True, True, True, False, False, True]
-    assert [take.identity for take in made[0]][:4] == [take.key for take in made[1]][:4]
+    assert [take.identity for take in made[0]][:4] == [take.identity for take in made[1]][:4]
+    assert [take.identity for take in made[1]][:3] == [take.key for take in made[1]][:3]
     beside = [take.board.pictured for take in made[0] if take.board]
     assert beside == [False] * 7 + [True] and made[0][7].board and len(made[0][7].board.cast) == 1
     changed = [one.key != other.key for one, other in zip(*made, strict=True)]

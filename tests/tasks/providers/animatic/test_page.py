@@ -22,7 +22,16 @@ from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.animatic.window import spans
 from storyreel.tasks.providers.request import Board
 from storyreel.tasks.titles.words import draw_words
-from tests.tasks.providers.animatic.drawing import LOREM, board_of, difference, drawn, frames_of, landscape, request
+from tests.tasks.providers.animatic.drawing import (
+    LOREM,
+    attachment,
+    board_of,
+    difference,
+    drawn,
+    frames_of,
+    landscape,
+    request,
+)
 
 SHAPES = [(ratio, resolution) for ratio in ("16:9", "9:16", "1:1", "4:3", "3:4") for resolution in ("720p", "1080p")]
 MOVES = ("push in", "pull out", "pan left", "pan right", "tilt up", "tilt down", "handheld")
@@ -253,6 +262,22 @@ async def test_the_foot_is_free_for_what_the_film_lays_over_it(ratio: str, tmp_p
     ]
     without, never, with_words = (frames_of(clip)[0].crop((0, 380, 832, 470)) for clip in clips)
     assert difference(without, never) < 1 < difference(with_words, never), "subtitles are not drawn twice"
+
+
+@pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1"])
+@pytest.mark.parametrize("over", [{}, {"titled": True}, {"dialogue": (("Mira", "Who's there?"),)}], ids=str)
+def test_words_in_the_middle_lie_over_none_of_the_board(tmp_path: Path, ratio: str, over: dict[str, Any]) -> None:
+    of = {"ratio": ratio, "resolution": "480p", "action": LONG[:90], "crossed": "large", **over}
+    place, size = attachment(landscape(tmp_path / "place.png")), (request(**of).width, request(**of).height)
+    title = Words(title="The Keeper of the Light", line="a film", place="middle")
+    placed = [draw_words(title, Lettering(style=style), size, Fonts()) for style in get_args(LetteringStyle)]
+    first, end = min(one.at[1] for one in placed), max(one.at[1] + one.image.height for one in placed)
+    for references, cast in (((), ()), ((), (("Mira", 3, True),)), ((place,), ())):
+        ordered = request(references=references, cast=cast, **of)
+        page = lay_out(ordered, board_of(ordered))
+        text = page.layers[-2].getchannel("A").point(lambda level: 255 if level > 240 else 0).getbbox()
+        assert text and page.canvas.safe.y < text[1] and text[3] <= page.canvas.safe.bottom
+        assert text[3] <= first or text[1] >= end
 
 
 @pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1"])
