@@ -18,10 +18,9 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.build import build_edits, build_requests
-from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.materials import Materials, Upstream
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.digests import file_digest
@@ -59,21 +58,20 @@ def check_compatibility(
 ) -> list[Compatibility]:
     """Check every service against every shot, in the order of the film. Reads local files; sends nothing."""
     events = {event.shot: event for event in build_cut(film, spoken_frames(film, {})).events}
-    digest, files, has_bucket = cache(file_digest), LocalFileChecks(), bool(Settings.read(environment).media_url)
-    font = own_font(film, environment)
+    has_bucket = bool(Settings.read(environment).media_url)
+    materials = Materials.of(film, cache(file_digest), has_bucket=has_bucket, font=own_font(film, environment))
 
     def request_or_error(shot: Shot, service: type[Provider]) -> Request | Unsupported:
         # Any key will do for the take that it continues: only whether there is one matters here.
         upstream = Upstream(shot.upstream) if shot.upstream else None
         anchor, event = anchor_of(shot, film.continued), events[shot.shot]
-        shared = (digest, files, has_bucket, font)
         try:
             takes = []
             if not shot.edits_another:
-                takes.append(next(build_requests(film, shot, service, event, anchor, upstream, *shared)))
+                takes.append(next(build_requests(materials, shot, service, event, anchor, upstream)))
             if shot.edit:
                 edited = upstream if shot.edits_another and upstream else Upstream(shot.shot)
-                takes.append(next(build_edits(film, shot, service, event, anchor, edited, *shared)))
+                takes.append(next(build_edits(materials, shot, service, event, anchor, edited)))
             return takes[0]
         except Unsupported as unsupported:
             return unsupported

@@ -5,7 +5,7 @@ A file that the service would refuse, or that cannot be sent to it, is found her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import NamedTuple
 from storyreel.specs.derived.lines import pad_of
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import KeyPath
-from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard, TakeEdit
+from storyreel.specs.storyboard import Mode, Reference, Shot, TakeEdit
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment, Crop, Use
-from storyreel.tasks.request.local_files import LocalFileChecks, kind_for
+from storyreel.tasks.request.local_files import kind_for
+from storyreel.tasks.request.materials import NO_PICTURES, Materials, Pictures, Upstream
 from storyreel.tasks.request.recordings import why_not_sent
 from storyreel.tasks.request.references import Sheet, choose_references, subjects_of
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
@@ -27,33 +28,6 @@ STILL = "still:"
 """Beginning of the digest of a picture that is made before the shot; the identity of its take follows."""
 SPEECH = "speech:"
 """The same of speech."""
-
-FileDigest = Callable[[Path], str]
-"""Returns the SHA-256, in hex, of a local file's content."""
-
-
-class Upstream(NamedTuple):
-    """The take that another one continues or edits."""
-
-    key: str
-    seconds: Fraction | None = None
-    """Sold seconds of its clip; None if they are not known."""
-    has_other_shape: bool = False
-    """Whether its picture has another shape than what is made of it."""
-
-
-class Pictures(NamedTuple):
-    """The stills, sheets and speech that a shot is made of, pictures by the identities of their takes."""
-
-    still: str = ""
-    last_still: str = ""
-    sheets: tuple[tuple[str, str], ...] = ()
-    """With the keys of the cast members and the location that they show."""
-    speech: tuple[Attachment, ...] = ()
-    """The sound of its dialogue, in order, if a service speaks it."""
-
-
-NO_PICTURES = Pictures()
 
 
 class Attachments(NamedTuple):
@@ -71,17 +45,12 @@ class Attachments(NamedTuple):
 class AttachmentBuilder:
     """Builds the attachments of one shot for one service."""
 
-    storyboard: Storyboard
+    materials: Materials
     shot: Shot
     service: str
     capability: Capability
-    digest: FileDigest
-    files: LocalFileChecks
-    has_bucket: bool
     voices: frozenset[str]
     """The keys of the cast members whose voices are sent, where the service takes them."""
-    known: dict[Hashable, tuple[Attachment, ...]] = field(default_factory=dict)
-    """References that were built before for shots that show the same; shared by the shots of a film."""
     made: Pictures = NO_PICTURES
     crop: Crop | None = None
     """The crop of pictures of the film's shape, in a request of another shape."""
@@ -182,16 +151,16 @@ class AttachmentBuilder:
         speakers = tuple(line.speaker for line in shot.dialogue)
         shows = (shot.cast, shot.location, shot.references, self.voices, speakers, self.made.sheets)
         which = (self.service, self.capability.model, self._mode, shows)
-        if which in self.known:
-            return self.known[which]
+        if which in self.materials.known:
+            return self.materials.known[which]
         references = self._references()
         if not self._problems:
-            self.known[which] = references
+            self.materials.known[which] = references
         return references
 
     def _references(self) -> tuple[Attachment, ...]:
         """The references that the service is sent, in the order in which the prompt numbers them."""
-        subjects = subjects_of(self.storyboard, self.shot, self._mode, self.made.sheets)
+        subjects = subjects_of(self.materials.storyboard, self.shot, self._mode, self.made.sheets)
         chosen, problems = choose_references(self.shot, subjects, self.capability)
         self._problems.extend(problems)
         references = [self._reference(*one) for one in chosen]
@@ -230,7 +199,7 @@ class AttachmentBuilder:
         speaking = {line.speaker for line in self.shot.dialogue}
         for who in sorted(voices, key=lambda who: who not in speaking):
             voice = voices[who]
-            length = self.files.seconds(Path(voice.source), "voice") if voice.is_local else None
+            length = self.materials.files.seconds(Path(voice.source), "voice") if voice.is_local else None
             longer = seconds + (length or 0)
             if len(kept) < (self.capability.voices or 0) and (most is None or longer <= most):
                 kept.add(who)
@@ -255,13 +224,13 @@ class AttachmentBuilder:
 
         That it does not take the file is one only if a line is spoken with it.
         """
-        voice = self.storyboard.cast[subject].voice if subject in self.voices else None
+        voice = self.materials.storyboard.cast[subject].voice if subject in self.voices else None
         if not voice or not self.capability.voice:
             return None
-        file, limits = self.storyboard.resolve(voice), self.capability.media
+        file, limits = self.materials.storyboard.resolve(voice), self.capability.media
         if isinstance(file, Path):
             is_spoken = any(line.speaker == subject for line in self.shot.dialogue)
-            is_unfit = limits and not is_spoken and self.files.problem_with(file, "voice", limits)
+            is_unfit = limits and not is_spoken and self.materials.files.problem_with(file, "voice", limits)
             if is_unfit or not self._can_send("voice"):
                 return None
         return self._attachment(voice, "voice", "cast", ("cast", subject, "voice"))
@@ -271,10 +240,10 @@ class AttachmentBuilder:
         speech = self.made.speech
         if not (self.shot.recordings or speech) or not self.capability.sound:
             return None
-        if why_not_sent(self.storyboard, self.shot, self.capability, self.files, speech, has_bucket=self.has_bucket):
+        if why_not_sent(self.materials, self.shot, self.capability, speech):
             return None
         sound = speech[0] if speech else self._attachment(self.shot.recordings[0], "sound", "sound", ())
-        rate = self.storyboard.format.fps
+        rate = self.materials.storyboard.format.fps
         if not (pad := pad_of(self.shot, rate)):
             return sound
         # The clip begins with the shot, and the first word after its pad.
@@ -285,7 +254,7 @@ class AttachmentBuilder:
         self, source: str, use: Use, field: str, at: KeyPath, subject: str = "", voice: Attachment | None = None
     ) -> Attachment:
         """The attachment of a file or address. A remote file is never downloaded to plan."""
-        file = self.storyboard.resolve(source)
+        file = self.materials.storyboard.resolve(source)
         kind = kind_for(use)
         crop = self.crop if use in ("first_frame", "last_frame") else None
         if not isinstance(file, Path):
@@ -294,11 +263,11 @@ class AttachmentBuilder:
                 self._problems.append(Unsupported(field, what, "give a file", at))
             return Attachment(kind=kind, digest=f"url:{file}", source=file, subject=subject, voice=voice)
         limits = self.capability.media
-        if limits and (problem := self.files.problem_with(file, use, limits)):
+        if limits and (problem := self.materials.files.problem_with(file, use, limits)):
             hint = alternatives(
                 self.shot.model,
                 self._mode,
-                lambda c: not (c.media and self.files.problem_with(file, use, c.media)),
+                lambda c: not (c.media and self.materials.files.problem_with(file, use, c.media)),
                 problem.hint,
             )
             what = f"{self.service} does not take `{shown(source)}`: it {problem.what}"
@@ -306,10 +275,10 @@ class AttachmentBuilder:
             return Attachment(kind=kind, digest="", source=str(file))
         if not self._can_send(use):
             self._problems.append(self._links_only(f"the file `{shown(source)}`", use, field, at))
-        seconds = self.files.seconds(file, "video") if use == "video" else None
+        seconds = self.materials.files.seconds(file, "video") if use == "video" else None
         attachment = Attachment(
             kind=kind,
-            digest=f"sha256:{self.digest(file)}",
+            digest=f"sha256:{self.materials.digest(file)}",
             source=str(file),
             subject=subject,
             voice=voice,
@@ -355,7 +324,7 @@ class AttachmentBuilder:
 
     def _can_send(self, use: Use) -> bool:
         """Whether the service can read a local file: from the request, its own store or the user's bucket."""
-        return self.has_bucket or self.capability.accepts_local_file(use)
+        return self.materials.has_bucket or self.capability.accepts_local_file(use)
 
     def _links_only(self, what: str, use: Use, field: str, at: KeyPath) -> Unsupported:
         otherwise = f"set {MEDIA_URL} to a bucket of yours"

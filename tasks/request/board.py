@@ -30,7 +30,7 @@ from storyreel.tasks.settings import Settings
 
 if TYPE_CHECKING:
     # `validate` asks for letters alone, and need not load the decoders of attachments.
-    from storyreel.tasks.request.attachments import FileDigest
+    from storyreel.tasks.request.materials import FileDigest
 
 _DRAWING = "2"
 """Increased when letters beyond DejaVu Sans are drawn in another way."""

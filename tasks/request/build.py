@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 
 from storyreel.specs.cut import Anchor, Event
 from storyreel.specs.derived.lines import spoken_span
@@ -14,56 +13,39 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Crop, Request
-from storyreel.tasks.request.attachments import NO_PICTURES, AttachmentBuilder, FileDigest, Pictures, Upstream
+from storyreel.tasks.request.attachments import AttachmentBuilder
 from storyreel.tasks.request.board import board_of, seen_in
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.materials import NO_PICTURES, Materials, Pictures, Upstream
 from storyreel.tasks.request.prompt import build_instruction, build_prompt
 from storyreel.tasks.request.recordings import recorded_lengths
 from storyreel.tasks.request.unsupported import NotSold, Unsupported, alternatives, services_with
 
 
 def build_requests(
-    storyboard: Storyboard,
+    materials: Materials,
     shot: Shot,
     provider: type[Provider],
     event: Event,
     anchor: Anchor,
     continued: Upstream | None,
-    digest: FileDigest,
-    files: LocalFileChecks | None = None,
-    has_bucket: bool = False,
-    font: Path | None = None,
     edition: Edition | None = None,
-    known: dict[Hashable, tuple[Attachment, ...]] | None = None,
     pictures: Pictures = NO_PICTURES,
     crop: Crop | None = None,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
-    `continued` is the take that the shot continues, `pictures` are the stills and sheets it is made of. `files` and
-    `known` are shared between shots, so that each file is opened once, and the same references are built once.
-    `has_bucket` is whether the user has a bucket that services can download from, `font` the user's own font for
-    animatics. `edition` is that of now if left out, and `crop` how pictures are cut that have the film's shape, in a
-    request of another one. Raises Unsupported if the service cannot make the shot.
+    `continued` is the take that the shot continues, `pictures` are the stills and sheets it is made of. `edition` is
+    that of now if left out, and `crop` how pictures are cut that have the film's shape, in a request of another one.
+    Raises Unsupported if the service cannot make the shot.
     """
+    storyboard, files = materials.storyboard, materials.files
     edition = edition or editions(storyboard, shot)[0]
-    files = files or LocalFileChecks()
     capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot), files)
     who = name_of_service(provider, shot)
-    attached = AttachmentBuilder(
-        storyboard,
-        shot,
-        who,
-        capability,
-        digest,
-        files,
-        has_bucket,
-        edition.voices,
-        {} if known is None else known,
-        pictures,
-        crop,
-    ).build(continued)
+    builder = AttachmentBuilder(materials, shot, who, capability, edition.voices, pictures, crop)
+    attached = builder.build(continued)
     wanted = storyboard.format
     given = given_frames(attached.first_clip, wanted.fps)
     frames = given + _needed_frames(shot, event, anchor, capability)
@@ -90,8 +72,8 @@ def build_requests(
         take=1,
     )
     if capability.draws_board:
-        span = (event.start - event.head, event.end + event.tail)
-        board = board_of(storyboard, shot, frames, font, digest, seen_in(shot, request.attachments), span)
+        seen, span = seen_in(shot, request.attachments), (event.start - event.head, event.end + event.tail)
+        board = board_of(storyboard, shot, frames, materials.font, materials.digest, seen, span)
         if spoken := spoken_span(storyboard, shot, recorded_lengths(storyboard, shot, pictures.speech, files)):
             head = event.head if anchor != "first" else 0
             board = board.model_copy(update={"spoken": (head + spoken[0], head + spoken[1])})
@@ -101,16 +83,7 @@ def build_requests(
 
 
 def build_edits(
-    storyboard: Storyboard,
-    shot: Shot,
-    provider: type[Provider],
-    event: Event,
-    anchor: Anchor,
-    edited: Upstream,
-    digest: FileDigest,
-    files: LocalFileChecks | None = None,
-    has_bucket: bool = False,
-    font: Path | None = None,
+    materials: Materials, shot: Shot, provider: type[Provider], event: Event, anchor: Anchor, edited: Upstream
 ) -> Iterator[Request]:
     """Yield the requests for the edits of a shot, in order: all its takes if it edits another's, else those beside
     its takes. `edited` is the take that they are made of. The rest is as for `build_requests`.
@@ -119,17 +92,17 @@ def build_edits(
     """
     if shot.edit is None:
         return
-    files = files or LocalFileChecks()
+    storyboard, files = materials.storyboard, materials.files
     count, service = shot.own_edits or shot.takes, files.find_model(provider, shot.model)
     if service and any(capability.draws_board for capability in service.modes.values()):
         # It is drawn as what its shot says, in the place of its number.
         last = shot.all_takes
         drawn = shot.model_copy(update={"takes": last})
-        takes = build_requests(storyboard, drawn, provider, event, anchor, None, digest, files, has_bucket, font)
+        takes = build_requests(materials, drawn, provider, event, anchor, None)
         yield from list(takes)[last - count :]
         return
     capability, who = _capability(shot, provider, Mode.EDIT, files), name_of_service(provider, shot)
-    builder = AttachmentBuilder(storyboard, shot, who, capability, digest, files, has_bucket, frozenset())
+    builder = AttachmentBuilder(materials, shot, who, capability, frozenset())
     clip = builder.edited(
         edited, f"take {shot.edited_take}" if shot.edits_itself else f"{shot.upstream}, which it edits"
     )

@@ -3,9 +3,8 @@ limits."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 
 from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.language.models import AspectRatio, Format
@@ -15,10 +14,10 @@ from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.models import models_of, still_model
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest, Pictures
+from storyreel.tasks.request.attachments import AttachmentBuilder
 from storyreel.tasks.request.board import board_of, seen_in
 from storyreel.tasks.request.build import name_of_service, negative_prompt, supported, take_of
-from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.materials import Materials, Pictures
 from storyreel.tasks.request.prompt import build_picture_prompt
 from storyreel.tasks.request.unsupported import Unsupported, alternatives, services_with_stills
 
@@ -29,26 +28,15 @@ _SHEET: AspectRatio = "16:9"
 
 
 def build_pictures(
-    storyboard: Storyboard,
-    picture: PictureShot,
-    provider: type[Provider],
-    sheets: Pictures,
-    digest: FileDigest,
-    files: LocalFileChecks | None = None,
-    has_bucket: bool = False,
-    font: Path | None = None,
-    known: dict[Hashable, tuple[Attachment, ...]] | None = None,
+    materials: Materials, picture: PictureShot, provider: type[Provider], sheets: Pictures
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a picture, in order; `sheets` are those of the people whom it shows.
 
-    The rest is as for `build_requests`. Raises Unsupported if the service cannot make the picture.
+    Raises Unsupported if the service cannot make the picture.
     """
+    storyboard = materials.storyboard
     capability, who = _capability(picture, provider), name_of_service(provider, picture)
-    builder = AttachmentBuilder(
-        storyboard, picture, who, capability, digest, files or LocalFileChecks(), has_bucket, frozenset(),
-        {} if known is None else known, sheets,
-    )  # fmt: skip
-    references = builder.build(None).references
+    references = AttachmentBuilder(materials, picture, who, capability, frozenset(), sheets).build(None).references
     shape = _SHEET if picture.kind == "sheet" else storyboard.format.aspect_ratio
     width, height = Format(aspect_ratio=shape, resolution=_SIZE).size
     request = Request(
@@ -68,7 +56,8 @@ def build_pictures(
         take=1,
     )
     if capability.draws_board:
-        board = board_of(storyboard, picture, 1, font, digest, seen_in(picture, request.attachments))
+        seen = seen_in(picture, request.attachments)
+        board = board_of(storyboard, picture, 1, materials.font, materials.digest, seen)
         request = request.model_copy(update={"board": board})
     for number in range(1, picture.takes + 1):
         yield take_of(request, number, picture.seed)

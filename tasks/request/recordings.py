@@ -16,17 +16,10 @@ from storyreel.tasks.settings import MEDIA_URL
 
 if TYPE_CHECKING:
     from storyreel.tasks.providers.capability import Capability
+    from storyreel.tasks.request.materials import Materials
 
 
-def why_not_sent(
-    storyboard: Storyboard,
-    shot: Shot,
-    capability: Capability,
-    files: LocalFileChecks,
-    speech: Sequence[Attachment] = (),
-    *,
-    has_bucket: bool,
-) -> str:
+def why_not_sent(materials: Materials, shot: Shot, capability: Capability, speech: Sequence[Attachment] = ()) -> str:
     """The reason why a service is not sent the recordings of a shot, or the `speech` in their place; empty if it is, or
     if there are none."""
     count = len(speech or shot.recordings)
@@ -40,16 +33,16 @@ def why_not_sent(
     if count > 1:
         return f"a clip is made to one {'line' if speech else 'recording'}, and each line has its own"
     if limits := capability.media:
-        file = Path(speech[0].source if speech else storyboard.resolve(shot.recordings[0]))
+        file = Path(speech[0].source if speech else materials.storyboard.resolve(shot.recordings[0]))
         if speech and not speech[0].source:
             least, most = limits.sound_seconds
             problem = "" if least <= (speech[0].seconds or 0) <= most else f"may not have {least} to {most} s"
         else:
-            found = files.problem_with(file, "sound", limits)
+            found = materials.files.problem_with(file, "sound", limits)
             problem = found.what if found else ""
         if problem:
             return f"{capability.model} does not take it, as it {problem}"
-    if not (has_bucket or capability.accepts_local_file("sound")):
+    if not (materials.has_bucket or capability.accepts_local_file("sound")):
         return f"{capability.model} reads it from a link, and {MEDIA_URL} names no bucket"
     return ""
 
@@ -77,11 +70,9 @@ def recorded_lengths(
     return {slate: seconds for slate, seconds in found.items() if seconds}
 
 
-def recordings(
-    storyboard: Storyboard, shot: Shot, digest: Callable[[Path], str], files: LocalFileChecks
-) -> Iterator[Attachment]:
+def recordings(materials: Materials, shot: Shot) -> Iterator[Attachment]:
     """The recordings of a shot, in their order."""
     for source in shot.recordings:
-        file = Path(storyboard.resolve(source))
-        seconds = files.seconds(file, "sound")
-        yield Attachment(kind="sound", digest=f"sha256:{digest(file)}", source=str(file), seconds=seconds)
+        file = Path(materials.storyboard.resolve(source))
+        seconds = materials.files.seconds(file, "sound")
+        yield Attachment(kind="sound", digest=f"sha256:{materials.digest(file)}", source=str(file), seconds=seconds)

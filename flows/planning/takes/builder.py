@@ -27,8 +27,8 @@ from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.check import problems_of_times
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers.request import Crop
-from storyreel.tasks.request.attachments import NO_PICTURES, Pictures, Upstream
 from storyreel.tasks.request.edition import Edition, editions
+from storyreel.tasks.request.materials import NO_PICTURES, Pictures, Upstream
 from storyreel.tasks.request.unsupported import Unsupported
 
 

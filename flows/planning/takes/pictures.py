@@ -9,7 +9,8 @@ from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of, picture_slate
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.attachments import NO_PICTURES, STILL, Pictures
+from storyreel.tasks.request.attachments import STILL
+from storyreel.tasks.request.materials import NO_PICTURES, Pictures
 
 STAND_IN = "animatic"
 """The service that draws what is neither selected nor made yet."""

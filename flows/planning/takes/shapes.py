@@ -20,8 +20,8 @@ from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.problems.problem import Problem
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Crop
-from storyreel.tasks.request.attachments import Pictures, Upstream
 from storyreel.tasks.request.edition import Edition
+from storyreel.tasks.request.materials import Pictures, Upstream
 from storyreel.tasks.request.unsupported import NotSold, Unsupported
 
 

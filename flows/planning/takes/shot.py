@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from decimal import Decimal
 from fractions import Fraction
@@ -30,12 +30,12 @@ from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Crop, Request, Use
-from storyreel.tasks.request.attachments import SPEECH, STILL, Pictures, Upstream
+from storyreel.tasks.request.attachments import SPEECH, STILL
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
 from storyreel.tasks.request.build import build_edits, build_requests, given_frames
 from storyreel.tasks.request.edition import Edition
-from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.materials import Materials, Pictures, Upstream
 from storyreel.tasks.request.pictures import build_pictures
 from storyreel.tasks.request.recordings import recordings, why_not_sent
 from storyreel.tasks.request.speech import build_speech
@@ -62,10 +62,8 @@ class ShotPlanner:
         crop_of: Callable[[Shot], Crop | None] = lambda _shot: None,
     ) -> None:
         self._film, self._events, self._prices = film, events, prices
-        self._has_bucket, self._is_draft, self._crop_of = has_bucket, is_draft, crop_of
-        self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
-        self._font = own_font(film)
-        self._references: dict[Hashable, tuple[Attachment, ...]] = {}
+        self._is_draft, self._crop_of, self._adapter = is_draft, crop_of, cache(_adapter)
+        self._materials = Materials.of(film, cache(file_digest), has_bucket=has_bucket, font=own_font(film))
         self._name_of = cache(partial(attachment_name, film))
         self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
         self._pictures = set[str]()
@@ -78,7 +76,7 @@ class ShotPlanner:
         """This planner for requests in another format. What each of them plans, the other knows of."""
         other = copy(self)
         other._film, other._crop_of = self._film.model_copy(update={"format": format}), crop_of
-        other._references = {}
+        other._materials = self._materials._replace(storyboard=other._film, known={})
         return other
 
     def takes(
@@ -181,7 +179,7 @@ class ShotPlanner:
                 grading=self._grading(shot) if kind == "clip" else None,
                 label=self._label if kind == "clip" else None,
                 keep_sound=kind == "clip" and shot.native_audio == "keep",
-                recordings=tuple(speech or recordings(self._film, shot, self._digest, self._files)),
+                recordings=tuple(speech or recordings(self._materials, shot)),
                 sound_begins=pad_of(shot, self._film.format.fps),
                 timeout=self._timeout(shot.timeout),
             )
@@ -191,15 +189,15 @@ class ShotPlanner:
     def _label_of(self, film: Storyboard) -> LabelMark | None:
         if film.label is None:
             return None
-        font = self._font
+        font = self._materials.font
         return LabelMark(text=film.label.visible, corner=film.label.corner, on=film.label.on, font=font,
-                         font_digest=self._digest(font) if font else "")  # fmt: skip
+                         font_digest=self._materials.digest(font) if font else "")  # fmt: skip
 
     def _grading(self, shot: Shot) -> Grading | None:
         if shot.grade is None or shot.grade.is_neutral:
             return None
         lut = Path(self._film.resolve(shot.grade.lut)) if shot.grade.lut else None
-        return Grading.of(shot.grade, lut, self._digest(lut) if lut else "")
+        return Grading.of(shot.grade, lut, self._materials.digest(lut) if lut else "")
 
     def _seconds_of(self, length: Duration) -> float:
         rate = self._film.format.fps
@@ -219,8 +217,7 @@ class ShotPlanner:
         return [
             list(
                 build_requests(
-                    self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
-                    self._files, self._has_bucket, self._font, edition, self._references, pictures,
+                    self._materials, shot, self._service(shot, name), event, anchor, upstream, edition, pictures,
                     self._crop_of(shot),
                 )
             )
@@ -229,29 +226,16 @@ class ShotPlanner:
 
     def _picture_requests(self, shot: PictureShot, services: Iterable[str], sheets: Pictures) -> list[list[Request]]:
         """The requests for all takes of a still or a sheet, by service."""
-        return [
-            list(
-                build_pictures(
-                    self._film, shot, self._service(shot, name), sheets, self._digest,
-                    self._files, self._has_bucket, self._font, self._references,
-                )
-            )
-            for name in services
-        ]  # fmt: skip
+        return [list(build_pictures(self._materials, shot, self._service(shot, name), sheets)) for name in services]
 
     def _edits(
         self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, edited: Upstream
     ) -> list[list[Request]]:
         """The requests for the edits of a shot, by service."""
         return [
-            list(
-                build_edits(
-                    self._film, shot, self._service(shot, name), event, anchor, edited, self._digest,
-                    self._files, self._has_bucket, self._font,
-                )
-            )
+            list(build_edits(self._materials, shot, self._service(shot, name), event, anchor, edited))
             for name in services
-        ]  # fmt: skip
+        ]
 
     def _service(self, shot: Shot, name: str) -> type[Provider]:
         try:
@@ -296,7 +280,7 @@ class ShotPlanner:
         if not (shot.recordings or speech):
             return ""
         capability = find_capability(self._adapter(request.provider), request.model, request.mode)
-        return why_not_sent(self._film, shot, capability, self._files, speech, has_bucket=self._has_bucket)
+        return why_not_sent(self._materials, shot, capability, speech)
 
 
 def _needs_review(candidate: Candidate, kind: TakeKind, *, is_asked: bool, is_draft: bool) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.cut import Anchor
 from storyreel.specs.storyboard import Shot
-from storyreel.tasks.request.attachments import Upstream
+from storyreel.tasks.request.materials import Upstream
 
 
 def upstream_of(shot: Shot, made: Mapping[str, tuple[Shot, Sequence[PlannedTake]]]) -> Upstream | None:

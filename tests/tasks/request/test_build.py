@@ -19,6 +19,7 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.capabilities import WAN
 from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.materials import Materials
 from storyreel.tasks.request.unsupported import Unsupported
 from tests.tasks.generated_clips import make_clip
 
@@ -65,7 +66,7 @@ def first(
     file.write_text(film.replace("REFS", refs).replace("SHOT", shot).replace("TRANSITION", transition) + more)
     board = read(file)
     (event, *_), (shot, *_) = build_cut(board).events, board.all_shots
-    return list(build_requests(board, shot, service, event, "free", None, lambda _: "d"))
+    return list(build_requests(Materials.of(board, lambda _: "d"), shot, service, event, "free", None))
 
 
 def ask(folder: Path, shot: str, **film: Any) -> Request:
@@ -183,7 +184,8 @@ def test_more_subjects_than_the_service_takes_are_refused(tmp_path: Path) -> Non
     )
     film = read(file)
     with pytest.raises(Unsupported, match="more people and places"):
-        list(build_requests(film, film.all_shots[0], Hosted, build_cut(film).events[0], "free", None, lambda _: "d"))
+        materials, event = Materials.of(film, lambda _: "d"), build_cut(film).events[0]
+        list(build_requests(materials, film.all_shots[0], Hosted, event, "free", None))
 
 
 def test_a_last_frame_is_attached_and_in_the_key(tmp_path: Path) -> None:

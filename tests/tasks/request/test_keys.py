@@ -14,9 +14,9 @@ from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.edition import editions
+from storyreel.tasks.request.materials import Materials, Upstream
 from storyreel.tasks.storage.digests import file_digest
 
 FILM = """
@@ -106,13 +106,12 @@ def keys(folder: Path, service: str, edition: int = 0, model: str | None = None)
     file = folder / "film.yaml"
     file.write_text(FILM)
     film, found = read(file), {}
+    materials = Materials.of(film, file_digest, has_bucket=True)
     for shot, event in zip(film.all_shots, build_cut(film).events, strict=True):
         upstream = Upstream(found[f"{shot.upstream} 2"]) if shot.upstream else None
         shot = shot.model_copy(update={"model": model})
         written = editions(film, shot)[edition]
-        for take in build_requests(
-            film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True, edition=written
-        ):
+        for take in build_requests(materials, shot, load(service), event, "free", upstream, written):
             found[f"{shot.shot} {take.take}"] = take.identity
     return found
 
@@ -159,6 +158,7 @@ def test_what_is_told_beside_a_picture_is_in_the_key_of_a_drawing_and_not_in_wha
     shots = "".join(f"  - {{shot: {slate}, action: Rain., {more}}}\n" for slate, more in TAKES.items())
     (tmp_path / "film.yaml").write_text(f"storyboard: 1\ntitle: T\n{NOUNS}\nshots:\n{shots}")
     film = read(tmp_path / "film.yaml")
+    materials = Materials.of(film, file_digest)
     made: list[list[Request]] = []
     for is_peopled in (True, False):
         takes: dict[str, Request] = {}
@@ -167,7 +167,7 @@ def test_what_is_told_beside_a_picture_is_in_the_key_of_a_drawing_and_not_in_wha
                 camera = shot.camera.model_copy(update={"angle": "", "lens": ""})
                 shot = shot.model_copy(update={"cast": (), "camera": camera})
             before = Upstream(takes[shot.upstream].identity) if shot.upstream else None
-            (takes[shot.shot],) = build_requests(film, shot, load("animatic"), event, "free", before, file_digest)
+            (takes[shot.shot],) = build_requests(materials, shot, load("animatic"), event, "free", before)
         made.append(list(takes.values()))
     told = [bool(take.board and take.board.cast) for take in made[0]]
     assert told == [True, False, True, True, True, False, False, True]
