@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from uuid import UUID
 
-import httpx
-from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from storyreel.flows.names import film_tag
 from storyreel.flows.review.forms import Question
 from storyreel.flows.review.suspend import rounds_of
-from storyreel.flows.servers.local import local_server
+from storyreel.flows.review.suspended import reachable_client, suspended_runs
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import Word
@@ -37,18 +31,8 @@ async def resume_runs(title: str, home: Home) -> list[ResumedRun]:
 
     Returns all suspended runs of the film; an empty list if no server can be reached.
     """
-    api = PREFECT_API_URL.value() or ((local := local_server()) and f"{local}/api")
-    if not api or not _is_reachable(api):
-        return []
-    with temporary_settings({PREFECT_API_URL: api}):
-        async with get_client() as client:
-            return [await _resume(client, run, home) for run in await _suspended_runs(client, title)]
-
-
-async def _suspended_runs(client: PrefectClient, title: str) -> Sequence[FlowRun]:
-    has_tag = filters.FlowRunFilterTags(all_=[film_tag(title)])
-    is_suspended = filters.FlowRunFilterState(name=filters.FlowRunFilterStateName(any_=["Suspended"]))
-    return await client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(tags=has_tag, state=is_suspended))
+    async with reachable_client() as client:
+        return [await _resume(client, run, home) for run in await suspended_runs(client, title)] if client else []
 
 
 async def _resume(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun:
@@ -78,10 +62,3 @@ def _words(question: Question, home: Home) -> list[set[Word | None]]:
 
 def _outcome(run: FlowRun, outcome: str, goes_on: bool = False) -> ResumedRun:
     return ResumedRun(run=run.id, name=run.name, outcome=outcome, goes_on=goes_on)
-
-
-def _is_reachable(api: str) -> bool:
-    try:
-        return httpx.get(f"{api}/health", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False

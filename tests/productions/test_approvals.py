@@ -13,8 +13,11 @@ from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Crashed, Scheduled
 
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.resume import resume_runs
+from storyreel.flows.review.suspended import runs_elsewhere
 from storyreel.specs.money import Money
+from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Order, Word
 from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, TWO_SECONDS, Set, on_a_set
@@ -67,8 +70,14 @@ async def test_an_old_answer_does_not_stand_over_a_later_word(on_set: Set) -> No
 
 
 async def test_what_is_said_by_the_command_line_lets_the_run_go_on(on_set: Set) -> None:
-    deployed = await on_set.deployed(title="The Lamp")
-    run = await deployed.begin()
+    deployed = await on_set.deployed(FILM.replace("title:", "vars: {weather: rain}\ntitle:"), title="The Lamp")
+    run = await deployed.begin(vars={"weather": "fog"})
+    for told, is_told in (({}, True), ({"weather": "snow"}, True), ({"weather": "fog"}, False)):
+        asked = RunRequest(storyboard=on_set.file, vars=told)
+        elsewhere = await runs_elsewhere(asked, read(on_set.file, told))
+        assert [one.run for one in elsewhere] == [run] * is_told, "a review of other words shows none of its takes"
+        assert all(one.shots == ("1A", "1.B-2") for one in elsewhere)
+        assert all(one.command == f"storyreel review {on_set.file} --set weather=fog" for one in elsewhere)
     on_set.say("1A", 1, Word.APPROVED)
     (still,) = await resume_runs("The Lamp", Home.of())
     assert still.run == run and not still.goes_on and "1 of its 2 shots wait" in still.outcome

@@ -73,6 +73,7 @@ def review(
     runs = prompts.record(planner, verdicts) if verdicts else []
     if verdicts:
         reviews = asyncio.run(review_status(planner, named))
+    elsewhere = prompts.look_elsewhere(request, planner) if reviews else []
     if as_json:
         links = prompts.playable_links()
         print_json(
@@ -81,8 +82,10 @@ def review(
                 "shots": [each.as_json(links) for each in reviews],
                 "said": [verdict.model_dump(mode="json") for verdict in verdicts],
                 "runs": [run.model_dump(mode="json") for run in runs],
+                "elsewhere": [run.model_dump(mode="json") for run in elsewhere],
             }
         )
     else:
         prompts.print_reviews(output(), planner.name, reviews)
+        prompts.print_elsewhere(output(), elsewhere)
         prompts.print_recorded(Terminal(soft_wrap=True), verdicts, runs, prompts.next_command(request, reviews))

@@ -19,11 +19,13 @@ from storyreel.flows.review.status import ShotReview, action_problem, parse_verd
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.language.slates import deliverable_of
+from storyreel.specs.problems.phrases import abridged
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import NewVerdict, Word
 
 if TYPE_CHECKING:
     from storyreel.flows.review.resume import ResumedRun
+    from storyreel.flows.review.suspended import RunElsewhere
 
 _COLOURS: dict[ReviewState, str] = {
     "todo": "dim", "wip": "cyan", "wfa": "yellow", "retake": "magenta", "approved": "green",
@@ -98,6 +100,21 @@ def record(planner: Planner, verdicts: Sequence[NewVerdict]) -> list[ResumedRun]
     from storyreel.flows.review.resume import resume_runs
 
     return asyncio.run(resume_runs(planner.film.title, planner.home))
+
+
+def look_elsewhere(request: RunRequest, planner: Planner) -> list[RunElsewhere]:
+    """The suspended runs that ask about takes of the film which the request does not show."""
+    set_prefect_defaults()
+    from storyreel.flows.review.suspended import runs_elsewhere
+
+    return asyncio.run(runs_elsewhere(request, planner.film))
+
+
+def print_elsewhere(console: Terminal, runs: Sequence[RunElsewhere]) -> None:
+    """Print a line for each run that asks about other takes, with the command that shows them."""
+    for run in runs:
+        what = f"run {run.name} waits for approval of {abridged(run.shots)}, made with other variables or services"
+        console.print(f"{what}: {run.command}", soft_wrap=True)
 
 
 def print_recorded(
