@@ -2,7 +2,8 @@
 
 The reasons, and what each does:
 - *Cancelled*: Ctrl-C, `prefect flow-run cancel`, or the run's page. Orders are called off where the service can do
-  that; what is left running there is reported.
+  that; what is left running there is reported. A deployed run hears of it from its runner or in its own record,
+  whichever comes first.
 - *Handed over*: the process of a deployed run ends and the run was not cancelled, as when a worker is stopped for new
   code: by SIGTERM, Ctrl-C at `storyreel serve`, the terminal of that, or anything else that ends the event loop.
   Orders stand, and the run is scheduled again, so that another process continues it.
@@ -48,7 +49,14 @@ from storyreel.flows.lifecycle.outcome import kept_outcome
 from storyreel.flows.markdown import escape
 from storyreel.flows.servers.availability import PATIENCE, current_server, pause_after, watch_server
 from storyreel.flows.servers.choose import is_server_lost, uses_ephemeral_server
-from storyreel.flows.servers.prefect_internals import EndedRun, keep_state, outlast_console, outlast_deployment_slot
+from storyreel.flows.servers.prefect_internals import (
+    EndedRun,
+    is_cancel_announced,
+    keep_state,
+    outlast_console,
+    outlast_deployment_slot,
+    pass_for_prefects,
+)  # fmt: skip
 from storyreel.tasks.studio import Studio
 
 P = ParamSpec("P")
@@ -58,9 +66,12 @@ _WATCH_ANSWER_SECONDS = 15.0
 """Time for the record. Prefect's client repeats a request for minutes, after which a cancel is seen late."""
 _DEPLOYED_SECONDS = 3600.0
 """Time that a deployed run waits for a server that does not answer: no person waits for it, and it must be recorded."""
-_SERVER_SECONDS = 5.0
-"""Time for the server to answer about a deployed run's state, or to store one: a process manager grants some ten
-seconds in all."""
+_HANDOVER_SECONDS = 5.0
+"""Time for the server to answer about a run whose process is told to end, or to store that it is handed over: a process
+manager grants some ten seconds in all. A run that is not recorded counts as lost, and is continued later."""
+STOPPED_SECONDS = 4.0
+"""Time for each of the last reports of a deployed run that is stopped: its end is to be recorded before a runner, which
+grants 30 s, kills its process."""
 
 
 class StopReason(Enum):
@@ -139,9 +150,9 @@ class StopHandler:
             _SIGNALS.remove(self)
 
     @property
-    def is_handed_over(self) -> bool:
-        """Whether a signal has come to a deployed run."""
-        return self._on_signal is not None and self._is_deployed
+    def is_ending(self) -> bool:
+        """Whether a deployed run has stopped, or was told to by a signal: no signal changes what becomes of it."""
+        return self._is_deployed and (self.reason is not None or self._on_signal is not None)
 
     def on_signal(self) -> None:
         if self._on_signal is None:
@@ -151,13 +162,14 @@ class StopHandler:
         self.stop(await self._reason_without_request())
 
     async def _reason_without_request(self) -> StopReason:
-        """The reason of a run whose process is told to end. For a deployed run only its record says it: its runner
-        sends SIGTERM both when it is asked to cancel the run and when it is stopped itself."""
-        if not self._is_deployed:
+        """The reason of a run whose process is told to end. The runner of a deployed run sends SIGTERM both when it is
+        asked to cancel the run and when it is stopped itself; it announces the one, unless it is cut off from the run,
+        whose record then says it."""
+        if not self._is_deployed or is_cancel_announced():
             return StopReason.CANCELLED
         record = None
         with suppress(httpx.HTTPError, TimeoutError):
-            async with asyncio.timeout(_SERVER_SECONDS), get_client() as client:
+            async with asyncio.timeout(_HANDOVER_SECONDS), get_client() as client:
                 record = await client.read_flow_run(self._run)
         return (record and self._reason_in(record)) or StopReason.HANDED_OVER
 
@@ -242,7 +254,8 @@ class StopHandler:
         for line in self.left:
             get_run_logger().warning(line)
         try:
-            seconds = _SERVER_SECONDS if self._is_deployed else PATIENCE
+            deployed = _HANDOVER_SECONDS if reason is StopReason.HANDED_OVER else _DEPLOYED_SECONDS
+            seconds = deployed if self._is_deployed else PATIENCE
             async with current_server().while_answering(), asyncio.timeout(seconds):
                 return Stopped(reason, (*self.summary, *self.left), await self._record_state(reason))
             raise TimeoutError("the server does not answer")
@@ -284,12 +297,15 @@ class _Signals:
     def __init__(self) -> None:
         self._handlers: list[StopHandler] = []
         self._before: dict[signal.Signals, Any] = {}
+        self._prefects: Any = None
+        """Prefect's own handler of SIGTERM."""
 
     def add(self, handler: StopHandler) -> None:
         if not self._handlers:
             self._before = {each: signal.getsignal(each) for each in handler.signals}
             for each in self._before:
                 asyncio.get_running_loop().add_signal_handler(each, self._stop_all)
+            self._prefects = pass_for_prefects(signal.getsignal(signal.SIGTERM))
             if signal.SIGHUP not in self._before and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
                 # Programs that are started meanwhile, as ffmpeg, go on as well.
                 self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -298,10 +314,12 @@ class _Signals:
     def remove(self, handler: StopHandler) -> None:
         self._handlers.remove(handler)
         if not self._handlers:
+            pass_for_prefects(self._prefects)
             for each, before in self._before.items():
                 asyncio.get_running_loop().remove_signal_handler(each)
-                # A worker sends SIGTERM twice; the second must not make a crash of a run that is ending in order.
-                signal.signal(each, signal.SIG_IGN if handler.is_handed_over else before)
+                # A worker sends SIGTERM twice, or long after the run has seen that it is cancelled. By Prefect's
+                # handler a run that is ending in order would crash, and that be recorded over its end.
+                signal.signal(each, signal.SIG_IGN if handler.is_ending else before)
 
     def _stop_all(self) -> None:
         for handler in self._handlers:
@@ -339,7 +357,7 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
                         return result
                 except asyncio.CancelledError:
                     stopped = await handler.record_end()
-                if flow_run.parent_flow_run_id and not deployed:
+                if not deployed and flow_run.parent_flow_run_id:
                     keep_state(stopped.state)
                     raise Interrupted(str(stopped))
                 raise stopped

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
+from storyreel.flows.lifecycle.cancellation import STOPPED_SECONDS
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.monitoring import board, events
 from storyreel.flows.monitoring.artifacts import FilmArtifacts
@@ -33,8 +34,6 @@ _PAUSE_FACTOR = 20
 _PICTURES = 12
 _FINAL_SECONDS = 15.0
 """Time for the last update."""
-_STOPPED_SECONDS = 4.0
-"""The same for a deployed run that is stopped, in which a process manager has little patience."""
 _LISTED = 20
 """Takes named in a line of the log."""
 
@@ -181,7 +180,7 @@ async def observe_run(
             yield observer
         except asyncio.CancelledError:
             if is_deployed():
-                seconds = _STOPPED_SECONDS
+                seconds = STOPPED_SECONDS
             raise
         finally:
             # An artifact that is being created is waited for: a second one would be another version.

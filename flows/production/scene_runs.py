@@ -17,6 +17,7 @@ from uuid import UUID
 
 import httpx
 from prefect import State, get_client, get_run_logger
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
@@ -39,8 +40,9 @@ _PAGE = 200
 """Runs in one request; the server's maximum."""
 _SERVER_SECONDS = 3600.0
 """Time that a server that does not answer is waited for."""
-_CANCEL_SECONDS = 5.0
-"""Time for a cancelled film to cancel its scenes."""
+_CANCEL_SECONDS = 15.0
+"""Time for a cancelled film to cancel its scenes, half of what its runner grants it. Prefect's server cancels what is
+left of them a while after the film's run is recorded as cancelled."""
 _START = timedelta(minutes=5)
 """A run that stays Pending longer after a worker took it is lost."""
 _PICKUP = timedelta(seconds=10)
@@ -197,9 +199,12 @@ async def _cancel(runs: Iterable[UUID]) -> None:
     """Cancel runs; their workers end those that are under way."""
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_CANCEL_SECONDS), get_client() as client:
-            for run, state in (await _read_states(runs)).items():
-                if state.is_scheduled():
-                    message = "the film's run continues without it"
-                    await client.set_flow_run_state(run, Cancelled(message=message), force=True)
-                elif not state.is_final():
-                    await client.set_flow_run_state(run, Cancelling())
+            states = await _read_states(runs)
+            await asyncio.gather(*(_cancel_run(client, run, state) for run, state in states.items()))
+
+
+async def _cancel_run(client: PrefectClient, run: UUID, state: State[Any]) -> None:
+    if state.is_scheduled():
+        await client.set_flow_run_state(run, Cancelled(message="the film's run continues without it"), force=True)
+    elif not state.is_final():
+        await client.set_flow_run_state(run, Cancelling())

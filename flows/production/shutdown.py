@@ -10,12 +10,13 @@ from uuid import UUID
 
 from prefect.runtime import flow_run
 
-from storyreel.flows.lifecycle.cancellation import stop_handler
+from storyreel.flows.lifecycle.cancellation import STOPPED_SECONDS, stop_handler
+from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import wait_for_task_runs
-from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
+from storyreel.flows.servers.prefect_internals import CONFIRM_SECONDS, confirm_events, wait_for_events
 from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.procurement.submission import CALLED_OFF
@@ -32,9 +33,12 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
     came.
     """
     confirm_events()
+    seconds = CONFIRM_SECONDS
     try:
         yield
     except asyncio.CancelledError:
+        if is_deployed():
+            seconds = STOPPED_SECONDS
         await takes.cancel_unfinished()
         orders = await paid_orders(plan, studio)
         if orders is None:
@@ -50,7 +54,7 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
         await takes.cancel_unfinished()
         server = current_server()
         async with server.while_answering():
-            server.is_record_complete = await wait_for_events()
+            server.is_record_complete = await wait_for_events(seconds)
             await wait_for_task_runs(UUID(flow_run.id), takes.task_runs)
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psutil
 from prefect import State, get_client, get_run_logger
+from prefect._internal import control_listener
 from prefect._internal.concurrency.services import QueueService
 from prefect._internal.concurrency.threads import get_global_loop
 from prefect.blocks.abstract import NotificationBlock
@@ -29,6 +30,7 @@ from prefect.logging.handlers import APILogWorker, PrefectConsoleHandler
 from prefect.runner import Runner
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
+from prefect.utilities import engine
 from prefect.utilities.engine import emit_task_run_state_change_event
 from pydantic import SecretStr
 from websockets.exceptions import WebSocketException
@@ -39,7 +41,8 @@ _UNCONFIRMED = 25
 """Events that are sent before the server is asked to confirm them. As many are sent again when a connection breaks, and
 as many precede the answer that keeps a connection alive, which is given up after 20 s."""
 _NEVER = 1e9
-_CONFIRM_SECONDS = 20.0
+CONFIRM_SECONDS = 20.0
+"""Time for the server to confirm the events of a run."""
 _RECONNECT_SECONDS = 0.5
 """Pause before another connection."""
 _DROP_SECONDS = 5.0
@@ -106,8 +109,24 @@ def outlast_deployment_slot() -> Iterator[None]:
         _leases._handle_lease_renewal_failure = handle
 
 
-async def wait_for_events() -> bool:
-    """Wait until the server has confirmed all events emitted so far, for 20 s at most; False if it has not.
+def pass_for_prefects(handler: Any) -> Any:
+    """Have Prefect take `handler`, which SIGTERM has, for its own handler of SIGTERM; returns the one that it had.
+
+    A runner announces what its SIGTERM is for, and a run acknowledges that only while Prefect's own handler is
+    installed. Without it `prefect flow-run execute` kills a run at once that is to be handed over, and a run that is
+    cancelled learns from the server alone that it is. There is no other way to learn it (3.9.1).
+    """
+    before, engine._prefect_sigterm_handler = engine._prefect_sigterm_handler, handler
+    return before
+
+
+def is_cancel_announced() -> bool:
+    """Whether the runner of this process has announced that its SIGTERM cancels the run."""
+    return control_listener.get_intent() == "cancel"
+
+
+async def wait_for_events(seconds: float = CONFIRM_SECONDS) -> bool:
+    """Wait until the server has confirmed all events emitted so far, for so many seconds; False if it has not.
 
     `EventsWorker.drain_all` closes the connection without asking whether the last events arrived.
     """
@@ -115,7 +134,7 @@ async def wait_for_events() -> bool:
     if worker._loop is None:
         return True
     try:
-        async with asyncio.timeout(_CONFIRM_SECONDS):
+        async with asyncio.timeout(seconds):
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_confirm_all(worker), worker._loop))
     except Exception as error:  # whatever it is, the film is made; the warning names it
         get_run_logger().warning("the page of this run may be incomplete: its last events were not taken: %r", error)

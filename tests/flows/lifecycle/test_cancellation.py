@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
+from functools import wraps
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import State, flow, get_client
-from prefect.client.schemas.objects import StateType
+from prefect import Flow, State, flow, get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelling, Crashed, Running
@@ -22,6 +26,20 @@ from storyreel.flows.lifecycle import cancellation
 from storyreel.flows.lifecycle.automations import count_pickups, picked_up
 from storyreel.flows.lifecycle.cancellation import StopHandler, Stopped, stop_handler, stoppable
 from storyreel.tasks.studio import Studio
+
+
+async def deployed_run(film: Flow[..., Any], name: str) -> FlowRun:
+    """A run of a deployment of the flow, not begun."""
+    async with get_client() as client:
+        deployment = await film.ato_deployment(name)
+        return await client.create_flow_run_from_deployment(await deployment.aapply())
+
+
+async def states_of(run: FlowRun) -> list[str]:
+    """The names of the states that a run has had, from the first one."""
+    async with get_client() as client:
+        states = await client.read_flow_run_states(run.id)
+    return [state.name or "" for state in sorted(states, key=lambda state: state.timestamp)]
 
 
 async def test_sigterm_stops_a_run_beside_which_another_one_has_ended() -> None:
@@ -53,7 +71,6 @@ async def test_a_deployed_run_whose_process_ends_is_handed_over_and_keeps_its_or
     reason: str | signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancellation, "is_deployed", lambda: True)
-    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     runs: list[UUID] = []
     studio, begun = SimpleNamespace(keeps_orders=False), asyncio.Event()
 
@@ -78,8 +95,64 @@ async def test_a_deployed_run_whose_process_ends_is_handed_over_and_keeps_its_or
     async with get_client() as client:
         record = await client.read_flow_run(runs[0])
     assert record.state and record.state.name == "AwaitingRetry"
-    for each, handler in zip((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), before, strict=True):
-        signal.signal(each, handler)
+
+
+def _sigterm_comes_last(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """The flow's function, whose process gets SIGTERM when it has come to its end."""
+
+    @wraps(work)
+    async def work_and_sigterm() -> None:
+        try:
+            await work()
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return work_and_sigterm
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_a_run_that_has_recorded_its_cancelling_does_not_crash_by_the_sigterm_of_its_runner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine a run sees in its record that it was cancelled before its runner hears of it."""
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 0.1)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # after a crash Prefect has the process end by it
+
+    @flow
+    @_sigterm_comes_last
+    @stoppable
+    async def film() -> None:
+        async with get_client() as client:
+            await client.set_flow_run_state(run.id, Cancelling())
+        await asyncio.sleep(60)
+
+    run = await deployed_run(film, "cancelled late")
+    with suppress(Stopped, TerminationSignal):
+        await run_flow(film, run)
+    assert (await states_of(run))[-2:] == ["Cancelling", "Cancelled"]
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize(
+    ("asked", "recorded"), [(Cancelling(), "Cancelled"), (Crashed(message="no heartbeat for 90 s"), "PickedUp")]
+)
+async def test_the_end_of_a_run_is_recorded_by_a_slow_server_if_no_signal_ends_its_process(
+    asked: State, recorded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 0.1)
+    monkeypatch.setattr(cancellation, "_HANDOVER_SECONDS", 0)
+
+    @flow
+    @stoppable
+    async def film() -> None:
+        async with get_client() as client:
+            await client.set_flow_run_state(run.id, asked, force=True)
+        await asyncio.sleep(60)
+
+    run = await deployed_run(film, "slowly recorded")
+    with pytest.raises(Stopped):
+        await run_flow(film, run)
+    assert (await states_of(run))[-1] == recorded
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -101,9 +174,7 @@ async def test_a_run_that_goes_on_and_is_counted_as_lost_has_another_process_con
             await stop_handler().follow_record()
         await asyncio.sleep(60)
 
-    async with get_client() as client:
-        deployment = await film.ato_deployment("counted as lost")
-        run = await client.create_flow_run_from_deployment(await deployment.aapply())
+    run = await deployed_run(film, "counted as lost")
     with pytest.raises(Stopped, match="counted this run as lost"):
         await run_flow(film, run)
     assert studio.keeps_orders
@@ -134,9 +205,7 @@ async def test_a_run_that_is_counted_as_lost_is_not_taken_from_the_process_that_
                 for state in (picked_up("by the automation"), Running(), since):
                     await client.set_flow_run_state(run.id, state, force=True)
 
-    async with get_client() as client:
-        deployment = await film.ato_deployment("continued meanwhile")
-        run = await client.create_flow_run_from_deployment(await deployment.aapply())
+    run = await deployed_run(film, "continued meanwhile")
     with pytest.raises(Stopped, match="counted this run as lost"):
         await run_flow(film, run)
     async with get_client() as client:

@@ -14,22 +14,30 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
+from types import SimpleNamespace
+from typing import cast
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from prefect import flow, get_client
+from prefect._internal import control_listener
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.related import related_resources_from_run_context
 from prefect.events.worker import EventsWorker
-from prefect.flow_engine import run_flow_async
+from prefect.flow_engine import run_flow, run_flow_async
 from prefect.logging.handlers import APILogWorker, PrefectConsoleHandler
+from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Pending
 from prefect.utilities.engine import emit_task_run_state_change_event
 
+from storyreel.flows.lifecycle import cancellation
+from storyreel.flows.lifecycle.cancellation import Stopped, stop_handler, stoppable
 from storyreel.flows.servers.prefect_internals import (
     CLIENT_LOG,
     STOPPED,
@@ -44,6 +52,7 @@ from storyreel.flows.servers.prefect_internals import (
     outlast_deployment_slot,
     wait_for_events,
 )  # fmt: skip
+from storyreel.tasks.studio import Studio
 
 _MUCH = 10_000_000
 
@@ -281,3 +290,42 @@ async def test_a_run_goes_on_whose_slot_the_server_has_lost(caplog: pytest.LogCa
 def test_the_block_for_slack_passes_an_address_of_e_mail_on_to_apprise() -> None:
     (sends,) = apprise_block("mailtos://me:word@mail.example.com:465?to=ana@example.com&mode=ssl")._apprise_client
     assert type(sends).__name__ == "NotifyEmail" and sends.targets == [(False, "ana@example.com")]
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_a_run_that_its_runner_cancels_is_not_handed_over_although_the_server_does_not_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A film whose orders stood, and whose scenes went on, would go on to cost money."""
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 60)
+    monkeypatch.setattr(cancellation, "_HANDOVER_SECONDS", 0.2)
+    studio, read = SimpleNamespace(keeps_orders=True), PrefectClient.read_flow_run
+
+    async def no_answer(client: PrefectClient, run: UUID) -> FlowRun:
+        return await (asyncio.Future() if studio.keeps_orders else read(client, run))
+
+    @flow
+    @stoppable
+    async def film() -> None:
+        stop_handler().use_studio(cast("Studio", studio))
+        monkeypatch.setattr(PrefectClient, "read_flow_run", no_answer)
+        assert await channel.signal(run.id, "cancel") is ControlSignalStatus.ACKNOWLEDGED
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+
+    async with get_client() as client:
+        deployment = await film.ato_deployment("cancelled by its runner")
+        run = await client.create_flow_run_from_deployment(await deployment.aapply())
+    async with ControlChannel() as channel:
+        port, token = channel.register(run.id)
+        monkeypatch.setenv("PREFECT__CONTROL_PORT", str(port))
+        monkeypatch.setenv("PREFECT__CONTROL_TOKEN", token)
+        try:
+            with pytest.raises(Stopped, match="cancelled; what was finished is kept"):
+                await run_flow(film, run)
+        finally:
+            control_listener.reset_for_testing()
+    assert not studio.keeps_orders
+    async with get_client() as client:
+        record = await client.read_flow_run(run.id)
+    assert record.state and record.state.is_cancelled()
