@@ -96,7 +96,7 @@ class Player:
         """The page of a film."""
         film = await self._film(request)
         await self._delivered(film)
-        subtitles = await asyncio.to_thread(medium_at, _subtitles_of(film))
+        subtitles = await self._subtitles(film, "")
         tracks = [
             pages.Track(_source(request, film.run, f"{suffix}.vtt"), language, number == 0 and not film.has_words)
             for number, language in enumerate(film.languages or ("",) if subtitles else ())
@@ -122,8 +122,17 @@ class Player:
         """The page of a deliverable."""
         film, found = await self._deliverable(request)
         await self._delivered(film, found)
+        tracks = [
+            pages.Track(
+                _source(request, found.name, f".{language}.vtt" if language else ".vtt"),
+                language,
+                number == 0 and not found.has_words,
+            )
+            for number, language in enumerate(found.languages)
+            if await self._subtitles(film, language, found)
+        ]
         source = _source(request, found.name, _suffix_of(found))
-        return HTMLResponse(pages.film_page(f"{film.title}: {found.name}", source, ()))
+        return HTMLResponse(pages.film_page(f"{film.title}: {found.name}", source, tracks))
 
     async def deliverable_file(self, request: Request) -> Response:
         """The file of a deliverable."""
@@ -137,11 +146,32 @@ class Player:
         language = request.path_params.get("language", "")
         if language and language not in film.languages[1:]:
             raise _Refused(HTTPStatus.NOT_FOUND, "The film has no subtitles in this language.")
-        medium = await asyncio.to_thread(medium_at, _subtitles_of(film, language))
-        if medium is None or medium.size > _MOST_SUBTITLES:
-            raise _Refused(HTTPStatus.NOT_FOUND, "The film has no subtitles.")
-        text = b"".join([block async for block in medium.part(0, medium.size)]).decode(errors="replace")
-        return Response(pages.webvtt(text), media_type="text/vtt", headers={"cache-control": "private, no-cache"})
+        return await _as_webvtt(await self._subtitles(film, language))
+
+    async def deliverable_subtitles(self, request: Request) -> Response:
+        """The subtitles of a deliverable, as browsers read them."""
+        film, found = await self._deliverable(request)
+        await self._delivered(film, found)
+        language = request.path_params.get("language", "")
+        if language not in found.languages:
+            raise _Refused(HTTPStatus.NOT_FOUND, "The deliverable has no subtitles in this language.")
+        return await _as_webvtt(await self._subtitles(film, language, found))
+
+    async def _subtitles(
+        self, film: FilmRecord, language: str, deliverable: DeliverableRecord | None = None
+    ) -> Medium | None:
+        """The subtitles of a film or deliverable in a language, empty for the film's own; None if there are none.
+
+        A deliverable without a file of its own has those of the film, unless another film is there now.
+        """
+        ending = f".{language}.srt" if language and language not in film.languages[:1] else ".srt"
+        if deliverable:
+            beside = PurePosixPath(deliverable.place).with_suffix(ending).name
+            if beside in deliverable.subtitles:
+                return await asyncio.to_thread(medium_at, _beside(deliverable.place, beside))
+            if not await asyncio.to_thread(delivered_medium, film):
+                return None
+        return await asyncio.to_thread(medium_at, _beside(film.place, f"sequence{ending}"))
 
     def _check(self, request: Request, path: str, subject: str = "") -> None:
         """Return if the request has the signature of a link. Raises _Refused."""
@@ -235,6 +265,8 @@ def application(home: Home, secret: bytes, hosts: Collection[str], report: Repor
         Route("/film/{run}.vtt", player.film_subtitles),
         Route("/film/{run}", player.film_page),
         *(Route(f"/film/{{run}}/{{name}}{kind.suffix}", player.deliverable_file) for kind in VIDEOS),
+        Route("/film/{run}/{name}.{language}.vtt", player.deliverable_subtitles),
+        Route("/film/{run}/{name}.vtt", player.deliverable_subtitles),
         Route("/film/{run}/{name}", player.deliverable_page),
     ]
     handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
@@ -288,9 +320,18 @@ def _suffix_of(deliverable: DeliverableRecord) -> str:
     return PurePosixPath(deliverable.place).suffix
 
 
-def _subtitles_of(film: FilmRecord, language: str = "") -> str:
-    folder, separator, _ = film.place.rpartition("/")
-    return f"{folder}{separator}sequence.{f'{language}.' if language else ''}srt"
+def _beside(place: str, name: str) -> str:
+    """The path or address of another file in the folder of one."""
+    folder, separator, _ = place.rpartition("/")
+    return f"{folder}{separator}{name}"
+
+
+async def _as_webvtt(subtitles: Medium | None) -> Response:
+    """Subtitles as browsers read them. Raises _Refused if there are none."""
+    if subtitles is None or subtitles.size > _MOST_SUBTITLES:
+        raise _Refused(HTTPStatus.NOT_FOUND, "There are no subtitles.")
+    text = b"".join([block async for block in subtitles.part(0, subtitles.size)]).decode(errors="replace")
+    return Response(pages.webvtt(text), media_type="text/vtt", headers={"cache-control": "private, no-cache"})
 
 
 def _no_clip(digest: str) -> _Refused:

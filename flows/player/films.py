@@ -33,6 +33,12 @@ class DeliverableRecord(Frozen):
     """Whether browsers play its codec, or some of them."""
     version: str = ""
     """The version of its file, as `FilmRecord.version`."""
+    languages: tuple[str, ...] = ()
+    """The languages of its subtitles; an empty one if the film names none. Empty if it has no subtitles."""
+    subtitles: tuple[str, ...] = ()
+    """The names of the files beside it that its subtitles are in; others are those of the film."""
+    has_words: bool = False
+    """Whether its subtitles are in the picture."""
 
 
 class FilmRecord(Frozen):

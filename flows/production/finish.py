@@ -125,7 +125,13 @@ class FilmFinisher(NamedTuple):
         """Record the delivered film, and its deliverables so far, for the player. Returns None as `note_film` does."""
         made = [
             DeliverableRecord(
-                name=each.name, place=str(each.file), about=each.in_words, is_playable=each.codec not in INTERMEDIATE
+                name=each.name,
+                place=str(each.file),
+                about=each.in_words,
+                is_playable=each.codec not in INTERMEDIATE,
+                languages=each.languages,
+                subtitles=each.subtitles,
+                has_words=each.has_words,
             )
             for each in rendering.deliverables
         ]

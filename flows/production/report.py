@@ -88,6 +88,10 @@ class RenderedDeliverable(Frozen):
     """The level of its sound; None unless one is asked for."""
     subtitles: tuple[str, ...] = ()
     """The names of the files of subtitles beside it, which differ from those of the film."""
+    languages: tuple[str, ...] = ()
+    """The languages of its subtitles, in files or tracks; an empty one if the film names none."""
+    has_words: bool = False
+    """Whether its subtitles are in the picture."""
 
     @property
     def in_words(self) -> str:

@@ -35,6 +35,13 @@ def shown_languages(film: Storyboard, deliverable: Deliverable) -> tuple[str, ..
     return tuple(dict.fromkeys((*soft_languages(film, deliverable), *(() if burnt_in is None else (burnt_in,)))))
 
 
+def offered_languages(film: Storyboard, deliverable: Deliverable) -> tuple[str, ...]:
+    """The languages of the subtitles that a player shows with a deliverable; none if it is to have no subtitles."""
+    asked = deliverable.subtitles
+    has_none = asked is not None and not (asked.soft or asked.burn_in)
+    return () if has_none else subtitle_languages(film, deliverable)
+
+
 def subtitle_languages(film: Storyboard, deliverable: Deliverable) -> tuple[str, ...]:
     """The languages of a deliverable's subtitles."""
     return deliverable.languages or film.languages or ("",)

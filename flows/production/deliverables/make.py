@@ -30,7 +30,7 @@ from storyreel.flows.production.text.overlays import FilmOverlays
 from storyreel.flows.production.text.subtitles import tracks_in_file, write_own_subtitles
 from storyreel.flows.production.text.words import subtitles_over, words_over
 from storyreel.specs.cut import EditPoints, Event, edit_points
-from storyreel.specs.derived.deliverable import film_as, shown_languages, soft_languages
+from storyreel.specs.derived.deliverable import film_as, offered_languages, shown_languages, soft_languages
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.language.finishing.deliverables import Centre
 from storyreel.specs.language.slates import owner_of
@@ -170,6 +170,10 @@ class _DeliverableMaker:
             digest=file.digest,
             level=file.level,
             subtitles=tuple(text.name for text in texts),
+            languages=tuple(
+                track.language for track in tracks if track.language in offered_languages(self._film, written)
+            ),
+            has_words=shown.burnt_in_language is not None,
         )
 
     @property

@@ -197,6 +197,35 @@ def test_the_page_of_a_film_has_its_deliverables_as_they_were_delivered(place: P
     assert place.browser.get(link.replace("?", "/other?")).status_code == 404
 
 
+def test_a_deliverable_is_played_with_its_own_subtitles_and_else_with_those_of_the_film(
+    place: Place, tmp_path: Path
+) -> None:
+    film, web, clean = (tmp_path / name for name in ("sequence.mp4", "deliverables/web.mp4", "deliverables/clean.mp4"))
+    web.parent.mkdir()
+    for file in (film, web, clean):
+        file.write_bytes(CONTENT)
+    beside = ("sequence.srt", "sequence.fr.srt", "deliverables/web.fr.srt", "deliverables/web.de.srt")
+    for name in beside:
+        (tmp_path / name).write_text(f"1\n00:00:01,500 --> 00:00:02,000\n{name}\n")
+    made = [
+        DeliverableRecord(
+            name="web", place=str(web), about="", languages=("en", "fr"), subtitles=("web.fr.srt",), has_words=True
+        ),
+        DeliverableRecord(name="clean", place=str(clean), about=""),
+    ]
+    link = place.links.film(note_film(place.home, str(uuid4()), "Film", str(film), ("en", "fr"), made))
+    page = httpx.URL(link.replace("?", "/web?"))
+    tracks = re.findall(r'srclang="(.*?)" src="(.*?)"( default)?>', place.browser.get(page).text)
+    assert [(tag, shown) for tag, _, shown in tracks] == [("en", ""), ("fr", "")], "they are in its picture"
+    found = [place.browser.get(page.join(source.replace("&amp;", "&"))) for _, source, _ in tracks]
+    assert [each.text.splitlines()[-1] for each in found] == ["sequence.srt", "deliverables/web.fr.srt"]
+    assert place.browser.get(link.replace("?", "/web.de.vtt?")).status_code == 404, "of an earlier run"
+    assert "<track" not in place.browser.get(link.replace("?", "/clean?")).text
+    film.write_bytes(CONTENT[1:])
+    assert 'srclang="en"' not in place.browser.get(page).text, "they are of another film"
+    assert 'srclang="fr"' in place.browser.get(page).text
+
+
 def test_a_film_that_was_replaced_or_has_gone_is_not_played_as_another(place: Place, tmp_path: Path) -> None:
     film = tmp_path / "sequence.mp4"
     film.write_bytes(CONTENT)

@@ -127,10 +127,15 @@ async def test_each_is_made_of_the_takes_after_the_film_which_none_of_them_can_c
     assert played and [(each.place, each.about) for each in played.deliverables if delivered_medium(each)] == [
         (str(each.file), each.in_words) for each in made.deliverables
     ]
+    assert [(each.languages, each.has_words) for each in played.deliverables] == [
+        (("en", "fr"), True), (("fr",), False), ((), False),
+    ]  # fmt: skip
     states = await states_with(made.flow_run, "deliver quiet")
-    # What was made before is found; what has the film's picture is not conformed again; each has its own task run.
+    # What was made before is found, and what has the film's picture is not conformed again. Where no title stands over
+    # the first shot it is drawn otherwise. Each has its own task run.
     assert {name: state for name, state in states.items() if name.startswith("conform") and " for " in name} == {
         "conform 1A@phone for phone": "Cached", "conform 1B@phone for phone": "Cached",
+        "conform 1A@clean for clean": "Completed", "conform 1B for clean": "Cached",
     }  # fmt: skip
     assert {name for name in states if name.startswith("deliver ")} == {
         "deliver phone", "deliver clean", "deliver quiet",
