@@ -1,4 +1,4 @@
-"""Who is told by Prefect's server, on this machine: an http address, and a mail server."""
+"""Receivers of notifications of Prefect's server, on this machine: an http address, and a mail server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATIENCE = 60
 
 
 class Caught(Generic[Message]):
-    """What has arrived at an address so far."""
+    """The messages that have arrived at an address so far."""
 
     def __init__(self, address: str) -> None:
         self.address = address

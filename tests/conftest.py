@@ -1,4 +1,4 @@
-"""What all tests stand on: no network but this machine, a home of their own, a Prefect of their own."""
+"""Fixtures of all tests: no network but this machine, a home of their own, a Prefect of their own."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
-    """How many kills are asked for."""
+    """The number of kills that `--kills` asks for."""
     asked: int = request.config.getoption("--kills")
     return asked
 
@@ -237,7 +237,7 @@ def back(bucket: str, s3: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What clips were encoded for, from now on."""
+    """The modules that have encoded a clip since the test began, one entry a clip."""
     runs: list[str] = []
     for module in (f"storyreel.tasks.join.{kind}" for kind in ("conform", "dissolve", "overlay")):
         run = __import__(module, fromlist=["run"]).run

@@ -19,7 +19,7 @@ from storyreel.tasks.media import ffmpeg, probe
 
 @dataclass
 class Counts:
-    """What was counted."""
+    """The counts of one piece of work."""
 
     commands: list[list[str]] = field(default_factory=list)
     """Of ffmpeg."""

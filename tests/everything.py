@@ -161,7 +161,7 @@ _MODELS = {
 
 
 def asked_for(service: str) -> dict[tuple[str, int], dict[str, Any]]:
-    """What `parts` must be of each take of the film, by slate and number."""
+    """The expected `parts` of each take of the film, by slate and number."""
     ids = _MODELS["dashscope" if service == "apiyi" else service]
     shortest = 5 if service == "aimlapi" else 2
     text = {"model": ids["t2v"], "seconds": shortest, "shape": "16:9"}

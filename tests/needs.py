@@ -12,7 +12,7 @@ from deployments import postgresql
 
 
 def insist_on_postgresql_and_redis() -> None:
-    """Where one is not installed the test is skipped; where it is said to be needed, it fails."""
+    """Skip the test if one is not installed, or fail it if the environment says that it is needed."""
     if postgresql.programs() is None:
         give_up("POSTGRESQL", "postgresql")
     if shutil.which("redis-server") is None:

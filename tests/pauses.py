@@ -1,4 +1,4 @@
-"""How long tests pause between two looks at what they wait for."""
+"""Pauses of tests between two looks at what they wait for."""
 
 from __future__ import annotations
 

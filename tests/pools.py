@@ -95,7 +95,7 @@ class Team:
         )
 
     def ran(self, *arguments: str, cwd: Path | None = None, **more: str) -> str:
-        """What it printed; it must have done well."""
+        """Run the command, which must succeed; returns what it printed."""
         done = self.command(*arguments, cwd=cwd, **more)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -133,7 +133,7 @@ class Team:
         return begun
 
     def purchases(self) -> list[LedgerState]:
-        """What the ledger says of all purchases."""
+        """The states of all purchases in the ledger."""
         home = Home.of(self.environment)
         if not home.has_ledger:
             return []

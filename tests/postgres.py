@@ -79,7 +79,7 @@ def another() -> Server:
 
 
 def _programs() -> Path:
-    """Where no PostgreSQL can be had the test is skipped; with TESTS_NEED_POSTGRESQL set, it fails."""
+    """The folder of PostgreSQL's programs. Without one the test is skipped; it fails if one is needed."""
     if found := postgresql.programs():
         return found
     give_up = pytest.fail if os.environ.get("TESTS_NEED_POSTGRESQL") else pytest.skip

@@ -1,4 +1,4 @@
-"""How many examples the tests of properties try.
+"""Numbers of examples that the tests of properties try.
 
 Most try 60. With `--hypothesis-profile thorough` each tries a thousand.
 """

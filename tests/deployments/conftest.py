@@ -1,4 +1,4 @@
-"""What these tests share with those of the command line."""
+"""Fixtures that these tests share with those of the command line."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def fresh_environment(tmp_path: Path) -> dict[str, str]:
-    """What a machine has on which nothing was ever installed but Python."""
+    """The environment of a machine on which nothing was ever installed but Python."""
     return environment_of(tmp_path / "empty-home")
 
 

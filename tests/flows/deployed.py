@@ -98,14 +98,14 @@ class Deployed:
         await self.go_on(run)
 
     async def state(self, run: UUID) -> State[Any]:
-        """How a run stands."""
+        """The state of a run."""
         async with get_client() as client:
             state = (await client.read_flow_run(run)).state
         assert state
         return state
 
     async def asked(self, run: UUID, number: int) -> str:
-        """What the form of a run's question says."""
+        """The text and schema of the form for a run's question."""
         async with get_client() as client:
             keys = [f"suspended-approval-{number}-{part}" for part in ("description", "schema")]
             return "\n".join([await client.read_flow_run_input(run, key) for key in keys])
@@ -144,12 +144,12 @@ class Set:
         return len(bodies)
 
     def words(self) -> dict[str, str | None]:
-        """How the shots stand."""
+        """The review state of each shot."""
         takes = takes_by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)
         return {slate: review_state(those) for slate, those in takes.items()}
 
     def say(self, slate: str, take: int, word: Word) -> None:
-        """What somebody says by the command line."""
+        """Note a verdict on a take, as the command line does."""
         planned = takes_by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)[slate][take - 1]
         said = NewVerdict(key=planned.key, film="The Keeper", slate=slate, take=take, word=word)
         with closing(Home.of().ledger()) as ledger:

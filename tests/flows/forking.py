@@ -34,7 +34,7 @@ _LATE = (
     "storyreel.tasks.providers.http.download",
     "storyreel.tasks.providers.http.local_files",
 )
-"""What a run imports on its way."""
+"""Modules that a run imports while it works."""
 
 
 def run_python(arguments: Sequence[str]) -> None:

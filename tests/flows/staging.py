@@ -21,7 +21,7 @@ STORYREEL = Path(sys.executable).with_name("storyreel")
 
 
 class Stage:
-    """Where a film is rendered by a service of this machine; `variables` say what else the command is told."""
+    """A folder with a film, the service that makes it, and the environment of the command."""
 
     def __init__(
         self, folder: Path, film: str, service: Emulator[Any], variables: dict[str, str], ledger_url: str = ""
@@ -54,7 +54,7 @@ class Stage:
         )
 
     def render(self, out: str = "out") -> list[str]:
-        """What is said to the command; of a film with a draft that is made."""
+        """The arguments of the command; the draft is made if the film has one."""
         draft = ["--draft"] if "draft:" in self.film else []
         named = ["--deliverable", self.deliverable] if self.deliverable else []
         return ["render", "film.yaml", "--json", "--yes", "--out", out, *draft, *named]
@@ -73,7 +73,7 @@ class Stage:
         assert run.returncode == -signal.SIGKILL, f"it was never at {step}"
 
     def states(self) -> list[State]:
-        """What the ledger says of all purchases."""
+        """The states of all purchases in the ledger."""
         home = Home.of(self.environment)
         if not home.has_ledger:
             return []

@@ -89,7 +89,7 @@ async def states_of(flow_run: str) -> dict[str, str]:
 
 
 async def edges_of(flow_run: str) -> set[tuple[str, str]]:
-    """Which task run's result another one was given."""
+    """Pairs of task runs by name: the second was given the result of the first."""
     async with get_client() as client:
         runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
     names = {run.id: run.name for run in runs}

@@ -105,14 +105,14 @@ def test_every_module_prints_by_the_terminal_and_none_writes_markup() -> None:
 
 
 def closed_pipe() -> int:
-    """What writes to a pipe that nobody reads from."""
+    """A file descriptor of a pipe whose reading end is closed."""
     read, write = os.pipe()
     os.close(read)
     return write
 
 
 def closed_terminal() -> int:
-    """What writes to a terminal whose window was closed."""
+    """A file descriptor of a terminal whose window is closed."""
     window, terminal = pty.openpty()
     os.close(window)
     return terminal

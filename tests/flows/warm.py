@@ -100,7 +100,7 @@ def command(
 
 @cache
 def _forking() -> socket.socket:
-    """What the process that forks is told by; it is begun when it is first needed, and ends with the tests."""
+    """The socket to the process that forks. The process is begun at the first call, and ends with the tests."""
     ours, its = socket.socketpair()
     path = os.pathsep.join(filter(None, (str(_HERE.parents[1]), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-P", str(_HERE / "forking.py"), str(its.fileno())]

@@ -100,7 +100,7 @@ def test_several_films_are_made_at_once_by_gather_and_by_task_map(
 
 
 def _run(what: str, python: Path, project: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """What the project's program prints."""
+    """Run the project's program; returns the JSON that it prints."""
     done = subprocess.run(
         [python, "main.py", what], cwd=project, env=environment, capture_output=True, text=True, timeout=_PATIENCE
     )

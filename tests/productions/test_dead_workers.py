@@ -1,4 +1,4 @@
-"""Whatever begins runs is killed, alone or with its host, while a run is at each of its stages: every film is whole."""
+"""Processes that begin runs are killed, alone or with their hosts, at each stage of a run: every film is whole."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def team(tmp_path: Path, fresh_environment: dict[str, str], server: str, service
 
 
 class Beginner:
-    """What begins runs: a worker, one that hands over, or the command that serves the film."""
+    """A process that begins runs: a worker, one that hands over, or the command that serves the film."""
 
     def __init__(self, team: Team, kind: str) -> None:
         self._team, self._kind, self._number = team, kind, 0

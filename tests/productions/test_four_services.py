@@ -76,7 +76,7 @@ def stage_of(service: str, emulator: Emulator, base_url: str, folder: Path, told
 
 
 def likeness(film: str, recording: Path, seconds: float) -> float:
-    """How much the sound of a film's beginning is that of a recording, in the same place: 1 if it is."""
+    """The correlation of a film's first sound with a recording, without a shift: 1 if they are the same."""
     one, other = (
         subprocess.run(
             [find_ffmpeg().path, "-v", "error", "-i", file, "-t", str(seconds), "-ac", "1", "-ar", "48000",
@@ -90,7 +90,7 @@ def likeness(film: str, recording: Path, seconds: float) -> float:
 
 
 def wishes(service: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What a body asks for, in one form for all services; what is missing is left out."""
+    """The wishes of a request's body, in one form for all services, without those that are missing."""
     if service in ("apiyi", "dashscope"):
         media, asked = body["input"].get("media", []), body["parameters"]
         by_kind = {kind: [item for item in media if item["type"] == kind] for kind in {item["type"] for item in media}}

@@ -118,7 +118,7 @@ def assert_finished(stage: Stage) -> None:
 
 
 def assert_is_finished(stage: Stage, code: int, out: str, err: str) -> None:
-    """What a run gave is the whole film."""
+    """Assert that a run has made the whole film."""
     takes = 3 if stage.film == THREE_TAKES else 1
     assert code == 0, err
     stage.assert_nothing_was_bought_twice()
@@ -377,12 +377,12 @@ def _goes_on(run: Run, seconds: float) -> bool:
 
 
 _HEARD = 15
-"""What a service hears of three takes: for each its order, three looks and a download."""
+"""Requests to a service for three takes: for each its order, three looks and a download."""
 _MOMENTS = ("before an order", "while ordering", "while waiting or fetching", "with a clip or more", "with all clips")
 
 
 def _how_far(stage: Stage) -> str:
-    """What a run was at when it was killed."""
+    """The moment at which a run was killed, by what it has left."""
     states = stage.states()
     finished = states.count(State.FINISHED)
     if finished == 3:

@@ -85,7 +85,7 @@ def test_a_run_that_a_person_cancels_is_not_picked_up_and_one_whose_process_is_k
 
 
 def _looks(service: Dashscope) -> int:
-    """How often runs have asked for the state of their tasks."""
+    """The number of times that runs have asked for the state of their tasks."""
     return sum(job.polls for job in service.jobs.all())
 
 

@@ -47,7 +47,7 @@ done
 exec "{ffmpeg}" "$@"
 """
 ENCODES = {"conforming": "*/home/clips/*libx264*", "joining": "*sound.nut*"}
-"""What ffmpeg is told at two moments."""
+"""Patterns of ffmpeg's arguments at two moments."""
 MOMENTS = ("queueing", "generating", "downloading", "conforming", "joining", "last state")
 AWAY_SECONDS = {"stop": 3, "kill": 3, "freeze": 30, "kill for 80 s": 80}
 """How the server goes away, and for how long at least: then it is started, which takes its time, or goes on."""
@@ -129,7 +129,7 @@ class Production:
         wait(lambda: httpx.get(limits, timeout=60).json()["active_slots"] == 0, "all slots are free", pause=1)
 
     def post(self, path: str, **body: object) -> Any:
-        """What the server answers. As Prefect's clients do, it asks again while SQLite is locked, which is a 503."""
+        """The server's answer to a POST, which is repeated while SQLite is locked (503), as Prefect's clients do."""
         while (answer := httpx.post(f"{self.server.api}/{path}", json=body, timeout=60)).status_code == 503:
             time.sleep(1)
         answer.raise_for_status()

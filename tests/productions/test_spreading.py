@@ -110,7 +110,7 @@ def tasks_of(run: UUID) -> set[str]:
 
 
 def committed(stage: Stage, run: UUID) -> Money:
-    """What a run may have spent, by the ledger."""
+    """The most that a run may have spent, by the ledger."""
     with closing(Home.of(stage.environment).ledger()) as ledger:
         (found,) = ledger.committed("run", run=str(run))
     return found

@@ -147,7 +147,7 @@ async def test_a_deployed_run_that_is_cancelled_says_what_it_leaves(stage: Stage
 
 
 def left(run: UUID) -> list[str]:
-    """What the artifact says that was left at services."""
+    """The lines of the artifact on orders left at services."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
     found = client().read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run])))

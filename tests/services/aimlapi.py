@@ -53,7 +53,7 @@ FREE_TIER = (
 
 @dataclass(frozen=True, kw_only=True)
 class AimlapiSettings(Settings):
-    """What AIMLAPI does not document."""
+    """Settings for what AIMLAPI does not document."""
 
     duration_as_text: bool = True
     """`"5"` is taken for 5: the page's own cURL call sends it, the schema says integer."""

@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
-    """What a request for a page of the log asks for."""
+    """The parameters of a request for a page of the log."""
 
     start: datetime
     end: datetime

@@ -83,7 +83,7 @@ def _upstream(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def combinations(body: Mapping[str, Any]) -> list[Violation]:
-    """What excludes what."""
+    """The violations of rules on which parameters exclude each other."""
     wrong = wan_3.combinations(_form(body), _upstream(body)[0])
     sources = [name for name in ("file_url", "link_url") if name in body]
     if len(sources) == 2 or (sources and "image_url" in body):
@@ -111,7 +111,7 @@ def _findings(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> dict[
 
 
 def too_long(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> list[Violation]:
-    """What is wrong with the lengths of its files together, once they were opened."""
+    """The violations of limits on the length of opened files together."""
     wrong = wan_3.too_long(_upstream(body)[0], _findings(body, findings))
     return [replace(wrong, where=("duration",))] if wrong else []
 

@@ -53,7 +53,7 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ApiyiSettings(Settings):
-    """What APIYI does not document."""
+    """Settings for what APIYI does not document."""
 
     renews_links: bool = True
     synchronous_status: int = 403
@@ -122,7 +122,7 @@ class Apiyi(Emulator):
         raise Refusal(self._refusal("media"))
 
     async def poll(self, request: HttpRequest, id: str) -> Reply:
-        """Where a task stands."""
+        """Answer a request for the state of a task."""
         self._check_key(request)
         job = self.jobs.find(id)
         if job is None:
@@ -218,7 +218,7 @@ _GO = {"text": "string", "integer": "int", "boolean": "bool", "object": "struct"
 
 
 def _unmarshal(violation: Violation) -> str:
-    """How Go's JSON decoder words a wrong type."""
+    """The message of Go's JSON decoder for a wrong type."""
     sent = {"integer": "number", "boolean": "bool"}.get(violation.received, violation.received)
     return (
         f"json: cannot unmarshal {sent} into Go struct field WanRequest.{violation.path} of type "

@@ -27,7 +27,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Field:
-    """What a field may hold."""
+    """The type of a field, and its limits."""
 
     kind: Literal["text", "url", "integer", "boolean", "list", "object"]
     needed: bool = False

@@ -48,7 +48,7 @@ _REASONS: Mapping[tuple[str, str], str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DashscopeSettings(Settings):
-    """What DashScope does not document."""
+    """Settings for what DashScope does not document."""
 
     at_once: int | None = AT_ONCE
     beyond_at_once: Literal["queue", "refuse"] = "queue"
@@ -56,7 +56,7 @@ class DashscopeSettings(Settings):
     long_prompt: Literal["cut", "refuse"] = "cut"
     """A prompt beyond 5000 characters is cut in silence, and billed."""
     unresolved: Literal["refuse", "fail"] = "refuse"
-    """What becomes of an `oss://` address without the header that has it resolved."""
+    """The answer to an `oss://` address without the header that has it resolved."""
     list_zone: tzinfo = BEIJING
     """The zone of `start_time` and `end_time` in a list; no page names it."""
 
@@ -143,7 +143,7 @@ class Dashscope(UploadingEmulator):
         return json_reply({"output": {"task_status": "PENDING", "task_id": job.id}, "request_id": str(uuid4())})
 
     async def poll(self, request: HttpRequest, id: str) -> Reply:
-        """Where a task stands. A failed or forgotten one is HTTP 200 as well."""
+        """Answer a request for the state of a task. A failed or forgotten one is HTTP 200 as well."""
         self._check_key(request)
         job = self.jobs.find(id)
         if job is None:
@@ -188,7 +188,7 @@ class Dashscope(UploadingEmulator):
         )
 
     async def policy(self, request: HttpRequest) -> Reply:
-        """Where to upload a file, for a model, and with what signature."""
+        """Answer with a place for an upload for a model, and its signature."""
         self._check_key(request)
         model = request.query_value("model") or ""
         if request.query_value("action") != "getPolicy" or model not in (*wan.MODELS, *wan_image.MODELS):

@@ -37,7 +37,7 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a test can choose. For behaviour that the services do not document, the field says what each value means."""
+    """Settings that a test can choose. Fields for undocumented behaviour say what each value means."""
 
     key: str = "sk-emulator"
     """The only API key that is accepted."""

@@ -152,7 +152,7 @@ _FROM_PICTURES: Mapping[str, Field] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FreepikSettings(Settings):
-    """What Freepik does not document."""
+    """Settings for what Freepik does not document."""
 
     key_header: Literal["x-freepik-api-key", "x-magnific-api-key"] = "x-freepik-api-key"
     """By the name under which it is called."""
@@ -194,7 +194,7 @@ class Freepik(UploadingEmulator):
         )
 
     def posts(self, post: Post, *, times: int = 1) -> None:
-        """How the next webhooks are sent."""
+        """Send the next webhooks like this."""
         self.webhooks.posts.extend([post] * times)
 
     def routes(self) -> tuple[Route, ...]:

@@ -50,7 +50,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a reference."""
+    """The result of opening a reference."""
 
     problem: Literal["", "unreachable", "format", "size", "shape", "duration", "bytes"] = ""
     detail: str = ""

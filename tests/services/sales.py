@@ -28,7 +28,7 @@ MOST_INPUT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Order:
-    """What a create asked for, after the defaults were filled in."""
+    """The parameters of a create, with defaults filled in."""
 
     model: str
     prompt: str
@@ -43,7 +43,7 @@ class Order:
     input_seconds: int = 0
     """Seconds of reference video that are billed."""
     voice: str = ""
-    """Who speaks, of speech alone."""
+    """The voice; empty for anything but speech."""
 
     @property
     def is_picture(self) -> bool:

@@ -51,7 +51,7 @@ def client(service: Aimlapi) -> Iterator[httpx.Client]:
 
 
 def link(client: httpx.Client) -> str:
-    """Where a finished clip is."""
+    """The URL of a finished clip."""
     id = client.post(PATH, json=BODY).json()["id"]
     url: str = client.get(PATH, params={"generation_id": id}).json()["video"]["url"]
     return url

@@ -22,12 +22,12 @@ SOON = Script(waiting=0, running=0, seconds=0.05)
 
 
 class Mailbox:
-    """Who receives webhooks here."""
+    """A receiver of webhooks."""
 
     def __init__(self) -> None:
         self.request: list[HttpRequest] = []
         self.statuses: list[int] = []
-        """What is answered next; then 200."""
+        """The next status codes of its answers; then 200."""
         self.url = ""
 
     async def answer(self, request: HttpRequest) -> Reply:

@@ -35,13 +35,13 @@ class Ticket:
     secret: str
     expires: float
     content_type: str = ""
-    """What a presigned PUT must say that it sends."""
+    """The content type that a presigned PUT must have."""
     model: str = ""
-    """What OSS's form upload is bound to."""
+    """The model that an upload by OSS's form is for."""
 
     @property
     def policy(self) -> str:
-        """What goes into the form beside the signature."""
+        """The value of the form's `policy`, beside the signature."""
         return f"policy-of-{self.secret}"
 
 

@@ -164,7 +164,7 @@ def _edit_combinations(kinds: list[str], seconds: int) -> list[Violation]:
 
 
 def too_long(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Violation | None:
-    """What is wrong with the lengths of its files together, once they were opened."""
+    """The violation of a limit on the length of opened files together; None if there is none."""
     if MODELS[body["model"]] == "edit":
         has, asked = _edited(body, findings), parameters(body).get("duration", 0)
         if has and asked > has + 0.1:

@@ -127,7 +127,7 @@ def references(form: Form, body: Mapping[str, Any]) -> list[Reference]:
 
 
 def too_long(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Violation | None:
-    """What is wrong with the lengths of the files that were opened, taken together."""
+    """The violation of a limit on the length of opened files together; None if there is none."""
     for kind in ("reference_video", "reference_audio"):
         together = _seconds(body, findings, kind)
         if together > _TOGETHER + 0.1:

@@ -23,7 +23,7 @@ _PAUSE = 0.01
 
 @dataclass(frozen=True)
 class Post:
-    """How a webhook is sent."""
+    """The way in which a webhook is sent."""
 
     copies: int = 1
     """How many times the message is sent, with the same id."""

@@ -1,4 +1,4 @@
-"""What the language's tests share: a film from a few lines of text, and the problems of one."""
+"""Fixtures of the language's tests: a film from a few lines of text, and the problems of one."""
 
 from __future__ import annotations
 

@@ -578,7 +578,7 @@ def comments(text: str) -> list[str]:
 
 
 def assert_only_the_shot_is_touched(old: str, new: str, film: Storyboard, shot: Shot, is_rewritten: bool) -> None:
-    """What is before the shot's first line and behind its last one is the same, and inside it at most two lines
+    """Assert that the text before and after the shot's lines is the same, and that of these at most two
     are others; three in braces, where the one before gets a comma. So it is with the lines before the shots."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     starts = [film.where_shot(shot.shot).line - 1 for shot in film.all_shots] + [len(before)]

@@ -53,7 +53,7 @@ FRAMES = 4 * 12
 
 @pytest.fixture(autouse=True)
 def needed() -> None:
-    """Where the parts are not installed the test is skipped; where they are said to be needed, it fails."""
+    """Skip the tests if the parts are not installed, or fail them if the environment says that they are needed."""
     insist_on_postgresql_and_redis()
 
 
@@ -94,7 +94,7 @@ def stack(service: Dashscope, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
 
 
 class Team:
-    """Somebody who deploys films to the stack, and looks at what becomes of them."""
+    """Deploys films to the stack, and asks it about their runs."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.stack, self.folder = stack, folder
@@ -122,7 +122,7 @@ class Team:
         return found
 
     def ask(self, path: str, body: object | None = None) -> Any:
-        """What Prefect's API answers."""
+        """The answer of Prefect's API."""
         url = f"{self.stack.api}/{path}"
         answer = httpx.get(url, timeout=60) if body is None else httpx.post(url, json=body, timeout=60)
         answer.raise_for_status()
@@ -157,7 +157,7 @@ class Team:
         return brought
 
     def told(self) -> str:
-        """What there is to know when it goes wrong."""
+        """A report for a test that fails: runs, purchases, and the ends of logs."""
         runs = [f"{run['name']}: {run['state_name']}, {(run['state'] or {}).get('message')}" for run in self.runs()]
         rows = [
             f"{each.order.slate} of {each.order.film}: {each.state} at {each.owner.name}" for each in self.purchases()

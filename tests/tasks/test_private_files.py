@@ -20,7 +20,7 @@ def mode(path: Path) -> int:
 
 
 def others(root: Path) -> dict[str, str]:
-    """What others than the user may do with anything in a folder."""
+    """The modes of those files in a folder that others than the user may use in any way."""
     return {str(path.relative_to(root)): oct(mode(path)) for path in root.rglob("*") if mode(path) & 0o077}
 
 

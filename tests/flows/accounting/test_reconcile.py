@@ -46,7 +46,7 @@ AT_ONCE = Script(waiting=0, running=0)
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
-    """What the command is given besides, and what this process has too."""
+    """Variables of the command, which this process has, too."""
     return {"STORYREEL_HOME": str(tmp_path / "home"), "STORYREEL_POLL_SECONDS": "0.05"}
 
 

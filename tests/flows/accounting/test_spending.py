@@ -25,7 +25,7 @@ Told = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Told:
-    """What the command says, in a wide window."""
+    """Run `ledger` in this process, in a wide window."""
     monkeypatch.setenv("COLUMNS", "250")
     app = typer.Typer(pretty_exceptions_enable=False)
     for command in (ledger_command, reconcile_command):

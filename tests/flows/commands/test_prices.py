@@ -55,7 +55,7 @@ def prices(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 
 
 def lists(emulator: Aimlapi, **models: Any) -> None:
-    """What the service lists from now on, by the mode of the model."""
+    """Have the service list these prices from now on, by the mode of the model."""
     listed = tuple(ListedModel(f"alibaba/wan-2-7-{mode}", pricing) for mode, pricing in models.items())
     emulator.doubts = type(emulator.doubts)(catalogue=listed)
 

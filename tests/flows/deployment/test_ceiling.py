@@ -72,7 +72,7 @@ def deploy(storyreel: Command, standing_server: str, on_set: Set, home: Path) ->
 
 
 def _case(name: str, arguments: list[str], given: dict[str, Any], budget: str = "", matrix: bool = True) -> Any:
-    """What a film is deployed with, and the parameters of a run that would cost more."""
+    """A case: the options of `deploy`, and the parameters of a run that would cost more."""
     marks = [pytest.mark.matrix] if matrix else []
     return pytest.param([*arguments, "--select", "1A"], budget, {"select": None, **given}, id=name, marks=marks)
 

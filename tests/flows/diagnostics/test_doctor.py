@@ -41,13 +41,13 @@ NOBODY = "http://127.0.0.1:9"
 def examined(
     environment: Mapping[str, str] | None = None, *, offline: bool = True, everything: bool = False, **more: str
 ) -> dict[str, Check]:
-    """What is found in an environment, by name."""
+    """The checks of an environment, by name."""
     here = {"STORYREEL_HOME": os.environ["STORYREEL_HOME"], **(environment or {}), **more}
     return {check.name: check for check in examine(here, offline=offline, everything=everything).checks}
 
 
 def commanded(storyreel: Command, *arguments: str, code: int = 0, **environment: str) -> dict[str, dict[str, str]]:
-    """What the command found, by name."""
+    """The checks that the command prints, by name."""
     done = storyreel("doctor", "--json", *arguments, **environment)
     assert "Traceback" not in done.stderr
     assert done.returncode == code, done.stdout + done.stderr

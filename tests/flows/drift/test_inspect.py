@@ -107,7 +107,7 @@ def command(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 async def told(film: Path, like: str | None = None) -> dict[str, dict[str, Any]]:
-    """What is told of each shot."""
+    """The findings on each shot, by slate."""
     found = await inspect_film(Planner.of(RunRequest(storyboard=film)), film.parent / "colours.png", like)
     return {shot["shot"]: shot for scene in found.as_json()["scenes"] for shot in scene["shots"]}
 

@@ -41,7 +41,7 @@ _NO_FILES = ("os.putenv", "os.unsetenv", "os.posix_spawn", "os.fork")
 
 
 class Recorder:
-    """What the code of a run does to files and the ledger on the thread of its event loop."""
+    """Records accesses to files and the ledger on the thread of a run's event loop."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
@@ -77,7 +77,7 @@ def hooked() -> None:
 
 @contextmanager
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
-    """What is done on this thread inside."""
+    """The accesses on this thread during the test, counted by kind and place."""
     transaction = Database._transaction
 
     def recorded_transaction(self: Database, *arguments: object) -> object:

@@ -36,7 +36,7 @@ def _frames(film: Path) -> list[Image.Image]:
 
 
 def _place(picture: Image.Image, x: float) -> float:
-    """Where in the ramp a column of a picture is, 0 to 1."""
+    """The place in the ramp, 0 to 1, that a column of a picture shows."""
     found = picture.getpixel((round(x * (picture.width - 1)), picture.height // 2))
     assert isinstance(found, int)
     return (found * 219 / 255 + 16 - 40) / 160

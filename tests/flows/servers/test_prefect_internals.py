@@ -121,7 +121,7 @@ async def send(film: str, number: int) -> None:
 
 
 async def known(api: str, film: str, expected: int) -> set[str]:
-    """Which of a film's events the server knows, as soon as they are as many as expected, or after 20 s."""
+    """The events of a film that the server knows, as soon as they are as many as expected, or after 20 s."""
     wanted = {"filter": {"resource": {"id_prefix": [f"storyreel.film.{film}."]}}, "limit": 50}
     deadline = asyncio.get_running_loop().time() + 20
     async with httpx.AsyncClient(timeout=30) as client:

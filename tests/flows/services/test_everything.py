@@ -37,7 +37,7 @@ def written(folder: Path, film: str) -> Path:
 
 
 def told(file: Path, plan: Plan, service: str) -> dict[tuple[str, int], dict[str, Any]]:
-    """What `explain` shows of each take."""
+    """The parts of each take's request that `explain` shows, by slate and number."""
     found, film = {}, read(file)
     for take in plan.takes:
         request = explain(film, plan, take, BUCKET).http_request

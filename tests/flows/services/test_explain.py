@@ -69,7 +69,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[Emulator, dict[str
 
 
 def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -> HttpRequest:
-    """What the service hears when this is ordered."""
+    """The HTTP request that the service gets when this is ordered."""
     adapter = load(emulator.name)
     assert issubclass(adapter, HostedProvider)
 

@@ -48,7 +48,7 @@ def explained(file: Path, shot: str, provider: str, environment: Mapping[str, st
 
 
 def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, HttpRequest]:
-    """What is explained of a shot, and what the service hears when it is ordered."""
+    """The explanation of a shot, and the HTTP request that the service gets when it is ordered."""
     adapter, emulator = load(name), SERVICES[name]()
     assert issubclass(adapter, HostedProvider)
     with emulator.served() as base_url:

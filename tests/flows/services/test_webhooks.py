@@ -76,7 +76,7 @@ class Place:
         return task
 
     def delivered(self, task: str, status: str, times: int = 1) -> list[Delivery]:
-        """What the receiver answered to the callbacks that say so of a task, once so many were sent."""
+        """The deliveries of callbacks with this status of a task, once so many were sent."""
 
         def sent() -> list[Delivery]:
             known = list(self.emulator.webhooks.delivered)
@@ -90,7 +90,7 @@ class Place:
         return self.ledger.take_wakeup("freepik", f"{MODE}/{task}")
 
     def polls(self, task: str) -> int:
-        """How often the service was asked about a task."""
+        """The number of times that the service was asked about a task."""
         return sum(received.method == "GET" and received.path.endswith(task) for received in self.emulator.requests)
 
     def call(self, body: bytes, id: str = "") -> httpx.Response:

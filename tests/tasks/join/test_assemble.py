@@ -165,7 +165,7 @@ def _grey(into: Path, luma: int) -> Path:
 
 
 def _shots(film: Path) -> list[float]:
-    """Which shot each frame is of, 40 + 20 n being the luma of shot n; a mixture lies between two."""
+    """The number of each frame's shot, 40 + 20 n being the luma of shot n; a mixture lies between two."""
     return [(luma * 219 / 255 + 16 - 40) / 20 for luma in lumas(film)]
 
 

@@ -81,7 +81,7 @@ def _frames(film: Path) -> list[Image.Image]:
 
 
 def _opacity(plain: Image.Image, lettered: Image.Image) -> float:
-    """How much of white lies over the box, 0 to 1."""
+    """The opacity of the white over the box, 0 to 1."""
     below, above = (ImageStat.Stat(each.convert("L").crop(BOX)).mean[0] for each in (plain, lettered))
     return (above - below) / (255 - below)
 

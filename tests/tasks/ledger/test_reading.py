@@ -73,7 +73,7 @@ def test_it_says_the_same(whole: Ledger, file: Path, read: Callable[[Queries], A
 
 
 def _without_time(told: Any) -> Any:
-    """What was read, but for when and by whom it was read."""
+    """The same without the time and the reader of each row."""
     if isinstance(told, dict):
         return {name: _without_time(each) for name, each in told.items()}
     if isinstance(told, tuple):

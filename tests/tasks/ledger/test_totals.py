@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def amount(self) -> Money | None:
-        """What it may have to be paid with; None for nothing, or where nobody knows."""
+        """The amount that may have to be paid; None for nothing, or if it is unknown."""
         if self.cost:
             return self.cost
         return self.order.price if self.may_be_paid else None
@@ -78,7 +78,7 @@ class Account:
         return {currency: amount for currency, amount in totals.items() if amount}
 
     def committed(self, which: Callable[[Entry], bool]) -> dict[str, Decimal]:
-        """What budgets count."""
+        """The sums that budgets count, by currency."""
         totals = defaultdict(Decimal, self.sums(which))
         for entry in self.entries:
             if which(entry) and (price := entry.other_price):
@@ -161,7 +161,7 @@ def move(ledger: Ledger, account: Account, data: st.DataObject, key: str, mark: 
 
 
 def possible(row: Purchase) -> set[str]:
-    """What can happen to a row."""
+    """The names of the events that can happen to a row."""
     moves = {
         State.INTENDED: {"order", "submit", "fail", "lose", "withdraw"},
         State.SUBMITTED: {"order", "finish", "fail", "lose"},

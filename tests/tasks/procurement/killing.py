@@ -36,7 +36,7 @@ BETWEEN = (
 )
 """The steps between keeping a clip and noting it; a number after each says at which clip."""
 FINISHED, UNKNOWN, UNFINISHED = 0, 3, 4
-"""What a process that was not killed ends with."""
+"""Exit code of a process that was not killed."""
 TAKES = 3
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -45,7 +45,7 @@ _CONTEXT.set_forkserver_preload(["tests.tasks.procurement.killing", "psycopg"])
 
 @dataclass(frozen=True)
 class Place:
-    """Where the takes are made, noted and kept."""
+    """The service, ledger and store of the takes."""
 
     folder: Path
     service: str

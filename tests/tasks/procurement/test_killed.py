@@ -23,7 +23,7 @@ from tests.tasks.providers.hosted_services import SERVICES
 
 _LONGEST = 60
 _HEARD = 6
-"""What a service hears of one take: its order, at most four looks, and a download."""
+"""Requests to a service for one take: its order, at most four looks, and a download."""
 
 
 class Round:
@@ -49,7 +49,7 @@ class Round:
             ledger.close()
 
     def how_far(self) -> str:
-        """What a process was at when it was killed."""
+        """The moment at which a process was killed, by what it has left."""
         if self.waiting_to_be_noted():
             return "with a clip that is not noted"
         if self.keys(State.INTENDED):

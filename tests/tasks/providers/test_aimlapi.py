@@ -199,7 +199,7 @@ def listed_at(pricing: Any, **more: Any) -> tuple[ListedModel, ...]:
 
 
 async def published(catalogue: tuple[ListedModel, ...] | None = None) -> tuple[PublishedPrices, Any]:
-    """What it publishes, asked without being opened and without a key."""
+    """The prices that it publishes, asked without being opened and without a key; and the emulator."""
     emulator = SERVICE.emulated(catalogue=catalogue)
     with emulator.served() as base_url:
         return await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices([T2V, I2V, R2V]), emulator

@@ -31,7 +31,7 @@ CLOSED = ("InvalidApiKey", "AccessDenied", "AccessDenied.Unpurchased", "Model.Ac
 
 
 def expected(code: str) -> type[Exception]:
-    """What an order that met a code has come to."""
+    """The error of an order that got this code."""
     if code.startswith("Throttling") or code in PASSING:
         return Transient
     if code in UNPAID or code in CLOSED:

@@ -147,7 +147,7 @@ def test_the_fitting_shots_fit_and_no_other_shot_would(
     fits = fitting_shots(plan, limits_of(None, Money(amount=amount, currency="USD")), nothing)
 
     def price(*more: str) -> Decimal:
-        """What these shots cost together: takes with the same request once."""
+        """The price of these shots together: takes with the same request count once."""
         prices = {take.key: take.price.amount for take in plan.takes if take.shot in (*fits, *more) and take.price}
         return sum(prices.values(), Decimal(0))
 

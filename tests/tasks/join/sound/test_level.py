@@ -177,7 +177,7 @@ async def test_a_limited_part_has_the_samples_of_the_whole(tmp_path: Path) -> No
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
-    """What is measured and what is encoded, as it is."""
+    """The starts of parts that were measured, and the places of those that were encoded, since the test began."""
     done: dict[str, list[Any]] = {"measured": [], "encoded": []}
     measure, make = MixedSound.measure, encode._encode
 

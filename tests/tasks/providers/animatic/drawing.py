@@ -1,4 +1,4 @@
-"""What the animatic's tests share: requests, and a way to look at the frames of a clip."""
+"""Helpers of the animatic's tests: requests, and a way to look at the frames of a clip."""
 
 from __future__ import annotations
 

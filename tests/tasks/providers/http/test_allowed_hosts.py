@@ -61,7 +61,7 @@ def embedding(v4: str) -> Iterator[str]:
 
 
 def notations(v4: str) -> Iterator[str]:
-    """How C libraries let an IPv4 address be written."""
+    """The notations of an IPv4 address that C libraries accept."""
     number = int(ipaddress.IPv4Address(v4))
     first, second, third, fourth = v4.split(".")
     rest = number & 0xFFFFFF
