@@ -285,7 +285,7 @@ async def _carry_out(
                 *subtitles_over(planner.film, subtitles, plan.format.size, fonts),
             ]
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
-            parts = FilmParts(plan, takes, sound, overlays, studio.house_folder, studio.drawing, fonts)
+            parts = FilmParts(plan, takes, sound, overlays, studio.house_cache, studio.drawing, fonts)
             failures = [*failures, *await takes.run_all(not_stopped_by(failures, plan), then=parts.prepare)]
             lacking = await Lacking.of(plan, failures, takes, studio)
             finisher = FilmFinisher(planner.film, plan, takes, parts, delivery, subtitles)

@@ -44,7 +44,6 @@ async def assemble(
         out,
         signing=quote(signing),
         fetch=quote(fetch),
-        cache=studio.house_folder,
-        shared=studio.shared_pieces,
+        cache=quote(studio.house_cache),
         progress=progress,
     )

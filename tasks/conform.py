@@ -47,8 +47,8 @@ async def conform(
         HouseClip.is_intact,
         clip,
         quote(how),
-        into=studio.piece_folder(key),
+        into=studio.house_cache.folder_of(key),
         progress=progress,
-        shared=studio.shared_pieces,
+        shared=studio.house_cache.shared,
         tags=tags,
     )

@@ -29,6 +29,6 @@ async def dissolve(
         incoming,
         frames,
         quote(house),
-        into=studio.piece_folder(key),
-        shared=studio.shared_pieces,
+        into=studio.house_cache.folder_of(key),
+        shared=studio.house_cache.shared,
     )

@@ -34,7 +34,7 @@ async def overlay(
         stretch.source,
         quote(stretch),
         quote(house),
-        into=studio.piece_folder(key),
+        into=studio.house_cache.folder_of(key),
         is_draft=is_draft,
-        shared=studio.shared_pieces,
+        shared=studio.house_cache.shared,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from storyreel.tasks.home import Home
-from storyreel.tasks.join.pieces import SharedPieces, piece_folder
+from storyreel.tasks.join.pieces import HouseCache, SharedPieces
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
@@ -77,13 +77,11 @@ class Studio:
         self.ledger = ledger
         """Waits for other programs and for the disk: on the event loop use `ask`, `note` and `intend`."""
         self.clips = clips
-        self.house_folder = house
+        self.house_cache = HouseCache(house, SharedPieces(clips.bucket.inside("house")) if clips.bucket else None)
         self.answers_folder = house.with_name("answers")
         """Folder of the services' answers to orders that could not be used."""
         self.accepted_folder = house.with_name("accepted")
         """Folder of accepted orders that the ledger may not have yet."""
-        self.shared_pieces = SharedPieces(clips.bucket.inside("house")) if clips.bucket else None
-        """The conformed pieces that hosts share; None without a bucket."""
         self.prices = prices
         self.opened_at = ledger.now()
         """By the clock of the ledger, like the times of its rows."""
@@ -114,10 +112,6 @@ class Studio:
             for name in names:
                 if self._enter and name not in self._opened:
                     self._opened[name] = await self._enter(self._providers[name])
-
-    def piece_folder(self, key: str) -> Path:
-        """The folder of the piece with this cache key."""
-        return piece_folder(self.house_folder, key)
 
     def slots(self, name: str, id: str) -> dict[str, asyncio.Semaphore]:
         """The slots to hold, in this order, while a take of a model is at its service, by the names of the limits: each

@@ -29,6 +29,7 @@ from storyreel.tasks.join.assemble import Composition, assemble_film
 from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
 from storyreel.tasks.join.mux import FileMetadata
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound.layers import PLAIN, FilmSound, SoundLayer
 
 DISTINCT = 40
@@ -83,7 +84,7 @@ class Renderer:
         music = SoundLayer(file=self._bench.music, gain=-12, start=0, end=self._cut.frames, duck="dialogue")
         sound = FilmSound(layers=(music,), dialogue=spoken) if self._film.music else PLAIN
         composition = Composition(self._cut, HOUSE, clips, dict(dissolves), FileMetadata("Film"), sound=sound)
-        await assemble_film(composition, self._bench.out, cache=self._bench.folder / "sound")
+        await assemble_film(composition, self._bench.out, cache=HouseCache(self._bench.folder / "sound"))
         return Cost(time.perf_counter() - began, processor_seconds() - before)
 
     async def _conform(self, source: Path, event: Event) -> HouseClip:

@@ -29,6 +29,7 @@ from storyreel.tasks.join.assemble import Composition, assemble_film
 from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import dissolve_clips
 from storyreel.tasks.join.mux import FileMetadata
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
@@ -58,7 +59,7 @@ async def joined(bench: Bench, files: list[Path], cut: Cut, house: HouseFormat, 
             made[event.shot] = await dissolve_clips(before, after, event.dissolve_in, house, into)
     out = bench.folder / f"{pieces}.mp4"
     composition = Composition(cut, house, clips, made, FileMetadata("Film"))
-    await assemble_film(composition, out, cache=folder / "sound")
+    await assemble_film(composition, out, cache=HouseCache(folder / "sound"))
     return out
 
 

@@ -35,6 +35,7 @@ from storyreel.tasks.join.assemble import Composition, assemble_film
 from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
 from storyreel.tasks.join.mux import FileMetadata
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.join.sound.encode import encode_sound
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -288,7 +289,7 @@ async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) ->
         "its sound drifts", times=3,
     )  # fmt: skip
     clips = await bench.conformed(sources, cut)
-    sound, cache = ClipsSound(cut, [clip.raw_sound for clip in clips]), bench.folder / "sound"
+    sound, cache = ClipsSound(cut, [clip.raw_sound for clip in clips]), HouseCache(bench.folder / "sound")
     await bench.measure("the sound in AAC, in pieces", count, lambda: encode_sound(sound, cache), "no film")
 
     composition = Composition(cut, HOUSE, clips, {}, FileMetadata("Film"))
@@ -298,9 +299,9 @@ async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) ->
 
     again = "exact, verified, synced to disk; the sound was encoded before"
     await bench.measure("**cuts: assemble again**", count, assemble, again)
-    shutil.rmtree(cache)
+    shutil.rmtree(cache.folder)
     await bench.measure("**cuts: assemble**", count, assemble, "exact, verified, synced to disk")
-    shutil.rmtree(cache)
+    shutil.rmtree(cache.folder)
 
 
 async def _dissolves(bench: Bench, files: Sequence[Path], sources: Sequence[Path], chain: bool) -> None:
@@ -317,7 +318,7 @@ async def _dissolves(bench: Bench, files: Sequence[Path], sources: Sequence[Path
     async def render() -> None:
         ready = await bench.conformed(sources, cut)
         composition = Composition(cut, HOUSE, ready, await bench.dissolves(cut, ready), FileMetadata("Film"))
-        await assemble_film(composition, bench.out, cache=bench.folder / "sound")
+        await assemble_film(composition, bench.out, cache=HouseCache(bench.folder / "sound"))
 
     shutil.rmtree(bench.folder / "dissolves", ignore_errors=True)
     await bench.measure("**dissolves: dissolve and assemble**", count, render, note)

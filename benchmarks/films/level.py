@@ -23,7 +23,7 @@ import ffmpeg
 from benchmarks.films.join import machine, processor_seconds
 from benchmarks.films.sound import SIGNALS
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
-from storyreel.tasks.join.pieces import SoundPiece
+from storyreel.tasks.join.pieces import HouseCache, SoundPiece
 from storyreel.tasks.join.sound.encode import encode_sound
 from storyreel.tasks.join.sound.layers import FilmSound, Master, SoundLayer
 from storyreel.tasks.join.sound.level import LevelledSound, blocks, encode_at_level, measure_block
@@ -62,10 +62,10 @@ async def costs(minutes: int, folder: Path) -> list[str]:
     await run(ffmpeg.output(ffmpeg.input(graph, f="lavfi", t=120).audio, str(music)))
     layer = SoundLayer(file=music, gain=-14, start=0, end=24 * seconds, duck="speech")
     lines = tuple((24 * start, 24 * (start + 6)) for start in range(0, seconds, 10))
-    sound = FilmSound(layers=(layer,), lines=lines)
+    sound, cache = FilmSound(layers=(layer,), lines=lines), HouseCache(folder)
 
     async def mix(samples: RawSamples) -> MixedSound:
-        return await mixed_sound(samples, sound, RATE, folder)
+        return await mixed_sound(samples, sound, RATE, cache)
 
     whole, changed = await mix(film), await mix(with_changed_shot(film))
     rows: list[tuple[str, float]] = []
@@ -76,19 +76,19 @@ async def costs(minutes: int, folder: Path) -> list[str]:
         rows.append((what, processor_seconds() - began))
         began = processor_seconds()
 
-    await encode_sound(film, folder)
+    await encode_sound(film, cache)
     note("the sound of the clips, encoded in pieces")
-    await encode_sound(whole, folder)
+    await encode_sound(whole, cache)
     note("the same under music that gives way")
-    await asyncio.gather(*(measure_block(whole, block, folder) for block in blocks(whole.length)))
+    await asyncio.gather(*(measure_block(whole, block, cache) for block in blocks(whole.length)))
     note("measured, while takes are made")
-    _, first = await encode_at_level(whole, Master(-14, -1), folder)
+    _, first = await encode_at_level(whole, Master(-14, -1), cache)
     note(f"brought to {first.loudness:.1f} LUFS, {first.peak:.1f} dBTP, by {first.gain:+.1f} dB")
-    await encode_at_level(whole, Master(-14, -1), folder)
+    await encode_at_level(whole, Master(-14, -1), cache)
     note("again, nothing changed")
-    _, second = await encode_at_level(changed, Master(-14, -1), folder)
+    _, second = await encode_at_level(changed, Master(-14, -1), cache)
     note(f"one shot changed, the gain {second.gain:+.1f} dB")
-    await encode_at_level(whole, Master(-16, -1), folder)
+    await encode_at_level(whole, Master(-16, -1), cache)
     note("another loudness, and so another gain")
     return [f"| {what} | {took:.1f} s | {took / rows[0][1]:.2f} |" for what, took in rows]
 
@@ -106,8 +106,9 @@ def true_peak(pieces: list[SoundPiece], folder: Path) -> float:
 async def overshoot(name: str, folder: Path) -> str:
     """A line of the second table: a signal 10 dB above full scale, limited to -2 dBTP, and encoded."""
     samples = generated(SIGNALS[name], 20)
-    limited = LevelledSound(await mixed_sound(RawSamples(samples), FilmSound(), RATE, folder), 10.0, -2.0, [0.0, 0.0])
-    peak = true_peak(await encode_sound(limited, folder), folder)
+    cache = HouseCache(folder)
+    limited = LevelledSound(await mixed_sound(RawSamples(samples), FilmSound(), RATE, cache), 10.0, -2.0, [0.0, 0.0])
+    peak = true_peak(await encode_sound(limited, cache), folder)
     return f"| {name} | {peak:.1f} | {peak + 2:.1f} |"
 
 

@@ -25,6 +25,7 @@ from storyreel.tasks.credentials.read import read_credentials
 from storyreel.tasks.credentials.sign import Signing
 from storyreel.tasks.join.assemble import Composition, assemble_film
 from storyreel.tasks.join.mux import FileMetadata
+from storyreel.tasks.join.pieces import HouseCache
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
 
         def joined(signing: Signing | None) -> None:
             bench.out.unlink(missing_ok=True)
-            cache = bench.folder / "cache"
+            cache = HouseCache(bench.folder / "cache")
             composition = Composition(cut, HOUSE, clips, {}, FileMetadata("Film"))
             asyncio.run(assemble_film(composition, bench.out, cache=cache, signing=signing))
 

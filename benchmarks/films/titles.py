@@ -30,7 +30,7 @@ from storyreel.tasks.join.assemble import Composition, assemble_film, picture_ra
 from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.join.mux import FileMetadata
 from storyreel.tasks.join.overlay import OverlaidClip, Overlay, Stretch, lay_over, overlay_key, place_overlay, stretches
-from storyreel.tasks.join.pieces import PicturePiece
+from storyreel.tasks.join.pieces import HouseCache, PicturePiece
 
 _SECOND = 24
 
@@ -91,7 +91,7 @@ class Renderer:
         took = processor_seconds() - before
         metadata = FileMetadata(self._film.name)
         composition = Composition(self._cut, HOUSE, clips, dissolves, metadata, overlaid=laid)
-        await assemble_film(composition, self._bench.out, cache=self._cache)
+        await assemble_film(composition, self._bench.out, cache=HouseCache(self._cache))
         return Cost(processor_seconds() - began, took, anew)
 
     async def _conform(self, source: Path, event: Event) -> HouseClip:

@@ -42,7 +42,7 @@ class RunObserver:
     """The pages of one run: takes in reports of stages and keeps rows of the board."""
 
     def __init__(self, plan: Plan, takes: TakeRuns, studio: Studio, links: Links, part: str) -> None:
-        self._plan, self._takes, self._house = plan, takes, studio.house_folder
+        self._plan, self._takes, self._house = plan, takes, studio.house_cache.folder
         self._links = links
         self._rows: dict[tuple[str, int], board.Row] = {}
         for take in plan.takes:

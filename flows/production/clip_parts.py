@@ -204,7 +204,7 @@ class ClipParts:
 
         It is written under `name` in a folder of its own, and kept under its digest. None if `write` returns None.
         """
-        folder = self._studio.house_folder / place
+        folder = self._studio.house_cache.folder / place
         if found := await asyncio.to_thread(file_named_by_digest, folder):
             return found
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)

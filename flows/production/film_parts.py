@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -22,6 +21,7 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import OverlaidClip
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.shot_picture import find_shot_picture
 from storyreel.tasks.media.contact_sheet import Grid, draw_page, examined_picture
 from storyreel.tasks.media.ffmpeg import in_thread
@@ -38,11 +38,11 @@ class FilmParts:
         takes: TakeRuns,
         sound: SoundAhead,
         overlays: FilmOverlays,
-        house: Path,
+        cache: HouseCache,
         drawing: Lane,
         fonts: Fonts,
     ) -> None:
-        self._plan, self._takes, self._sound, self._house, self._fonts = plan, takes, sound, house, fonts
+        self._plan, self._takes, self._sound, self._cache, self._fonts = plan, takes, sound, cache, fonts
         self._overlays, self._drawing = overlays, drawing
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
@@ -117,9 +117,9 @@ class FilmParts:
             middle = event.start + event.frames // 2
             for at, piece in (await self._overlays.of([self._body(shot, clip)])).items():
                 if at <= middle < at + piece.frames:
-                    return await find_shot_picture(piece, middle - at, event.frames, rate, size, self._house)
+                    return await find_shot_picture(piece, middle - at, event.frames, rate, size, self._cache)
             kept = await in_thread(lambda _: examined_picture(clip.picture, size)) if clip.untouched else b""
-            return kept or await find_shot_picture(clip, frame, event.frames, rate, size, self._house)
+            return kept or await find_shot_picture(clip, frame, event.frames, rate, size, self._cache)
 
         return self._takes.once(("picture", shot), draw)
 

@@ -33,7 +33,7 @@ async def finished_takes(plan: Plan, studio: Studio, house: HouseFormat, accept:
         conversion = facts.colour.conversion if facts else ()
         how = conforming_of(plan, take, take.chosen, house, accept)
         key = conform_key(purchase.clip, how, find_ffmpeg().version, conversion)
-        return studio.piece_folder(key).exists()
+        return studio.house_cache.folder_of(key).exists()
 
     return await asyncio.to_thread(lambda: frozenset(take.identity for take in cached if is_finished(take)))
 

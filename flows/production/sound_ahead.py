@@ -52,13 +52,13 @@ class SoundAhead:
         return [self._takes.once(("sound", place), partial(self._make, place)) for place in complete]
 
     async def _make(self, place: Place) -> Any:
-        cache, shared = self._studio.house_folder, self._studio.shared_pieces
+        cache = self._studio.house_cache
         if self._sound.is_plain and isinstance(place, Stretch):
-            return await encode_piece(self._clips, place, cache, shared=shared)
+            return await encode_piece(self._clips, place, cache)
         mix: MixedSound = await self._takes.once(("mixed sound",), self._mix)
         if isinstance(place, Block):
-            return await measure_block(mix, place, cache, shared=shared)
-        return await encode_piece(mix, place, cache, shared=shared)
+            return await measure_block(mix, place, cache)
+        return await encode_piece(mix, place, cache)
 
     async def _mix(self) -> MixedSound:
-        return await mixed_sound(self._clips, self._sound, self._rate, self._studio.house_folder)
+        return await mixed_sound(self._clips, self._sound, self._rate, self._studio.house_cache)

@@ -140,7 +140,7 @@ class TakeRuns:
         for future in unfinished:
             future.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
-        if (shared := self._studio.shared_pieces) and shared.last_error:
+        if (shared := self._studio.house_cache.shared) and shared.last_error:
             get_run_logger().warning("what was conformed here may not be shared: %s", shared.last_error)
 
     def made(self, take: PlannedTake) -> asyncio.Future[MadeTake]:

@@ -21,7 +21,7 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mux import FileMetadata, PictureRange, mux
 from storyreel.tasks.join.overlay import OverlaidClip, with_overlaid
-from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, SoundPiece, piece_folder
+from storyreel.tasks.join.pieces import HouseCache, PicturePiece, SoundPiece
 from storyreel.tasks.join.sound.film import encode_film_sound
 from storyreel.tasks.join.sound.layers import PLAIN, FilmSound
 from storyreel.tasks.join.sound.level import ReachedLevel
@@ -88,19 +88,18 @@ async def assemble_film(
     composition: Composition,
     out: Path,
     *,
-    cache: Path,
+    cache: HouseCache,
     signing: Signing | None = None,
     fetch: Callable[[int], object] | None = None,
-    shared: SharedPieces | None = None,
     progress: Progress | None = None,
 ) -> FilmFile:
     """Join a film into the file `out`.
 
-    `signing` are the Content Credentials that it gets. Encoded sound is found and stored in the house cache `cache`,
-    and copied from the pieces that hosts share. Equal input gives equal bytes, but for the signature: if `out` has
-    those of a film that was joined of the same pieces, it stays; one that is signed and was delivered is brought to
-    `out` by `fetch`, if that is of so many bytes. Else the film is verified before it replaces `out`: on MediaError,
-    CredentialsError or cancellation an `out` that was there is unchanged.
+    `signing` are the Content Credentials that it gets. Encoded sound is found and stored in the house cache. Equal
+    input gives equal bytes, but for the signature: if `out` has those of a film that was joined of the same pieces, it
+    stays; one that is signed and was delivered is brought to `out` by `fetch`, if that is of so many bytes. Else the
+    film is verified before it replaces `out`: on MediaError, CredentialsError or cancellation an `out` that was there
+    is unchanged.
     """
     cut, house, clips = composition.cut, composition.house, composition.clips
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, composition.dissolves)), composition.overlaid))
@@ -108,7 +107,7 @@ async def assemble_film(
     sounds = [clip.raw_sound for clip in clips]
     heard = _part(progress, 0, _ENCODING)
     encoded, level = await encode_film_sound(
-        cut, sounds, composition.sound, cache, codec=house.sound_codec, shared=shared, progress=heard
+        cut, sounds, composition.sound, cache, codec=house.sound_codec, progress=heard
     )
     files = [piece.sound for piece in encoded]
     record = _record_file(cache, composition, encoded, ranges, signing)
@@ -153,7 +152,7 @@ class _Made(Frozen):
 
 
 def _record_file(
-    cache: Path, composition: Composition, sound: Sequence[SoundPiece], ranges: Sequence[PictureRange],
+    cache: HouseCache, composition: Composition, sound: Sequence[SoundPiece], ranges: Sequence[PictureRange],
     signing: Signing | None,
 ) -> Path:  # fmt: skip
     """The place in the house cache of the record of a film, by everything that its bytes depend on."""
@@ -176,7 +175,7 @@ def _record_file(
         *(("tags", dict(tags)) if tags else ()),
         *((signing.identity,) if signing else ()),
     )
-    return piece_folder(cache, key) / "film.json"
+    return cache.folder_of(key) / "film.json"
 
 
 def _find(film: Path, record: Path, fetch: Callable[[int], object] | None) -> _Made | None:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -31,11 +31,6 @@ _PAUSE = 60.0
 """Seconds before a bucket that could not be reached is tried again."""
 
 Result = TypeVar("Result")
-
-
-def piece_folder(house: Path, key: str) -> Path:
-    """The folder in the house cache of the piece with this cache key."""
-    return house / key[:2] / key
 
 
 class Piece(Frozen, ABC):
@@ -236,3 +231,15 @@ class SharedPieces:
 
 def _place(name: str) -> str:
     return f"{name[:2]}/{name}"
+
+
+class HouseCache(NamedTuple):
+    """The pieces of all films on this host, and those that hosts share."""
+
+    folder: Path
+    shared: SharedPieces | None = None
+    """None if they share none."""
+
+    def folder_of(self, key: str) -> Path:
+        """The folder of the piece with this cache key."""
+        return self.folder / _place(key)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.pieces import PicturePiece, Piece, find_or_make, piece_folder
+from storyreel.tasks.join.pieces import HouseCache, PicturePiece, Piece, find_or_make
 from storyreel.tasks.media.contact_sheet import shot_picture
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.storage.clips import cache_key
@@ -35,7 +35,7 @@ class ShotPicture(Piece):
 
 
 async def find_shot_picture(
-    clip: PicturePiece, frame: int, length: int, rate: FrameRate, size: tuple[int, int], cache: Path
+    clip: PicturePiece, frame: int, length: int, rate: FrameRate, size: tuple[int, int], cache: HouseCache
 ) -> bytes:
     """The picture of a piece by `shot_picture`, from the house cache or decoded. Raises MediaError."""
 
@@ -46,5 +46,5 @@ async def find_shot_picture(
         return ShotPicture(picture=Path(file.name), picture_digest=await asyncio.to_thread(file_digest, file))
 
     key = cache_key("shot picture", _VERSION, clip.picture_digest, frame, length, str(rate.exact), size)
-    found = await find_or_make(ShotPicture, piece_folder(cache, key), make)
+    found = await find_or_make(ShotPicture, cache.folder_of(key), make)
     return await asyncio.to_thread(found.picture.read_bytes)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import av
 
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.join.pieces import SharedPieces, SoundPiece, find_or_make, piece_folder
+from storyreel.tasks.join.pieces import HouseCache, SoundPiece, find_or_make
 from storyreel.tasks.join.sound.clips import RawSound
 from storyreel.tasks.join.sound.graph import BYTES, Form, filtered, versions
 from storyreel.tasks.media.errors import MediaError
@@ -71,9 +71,8 @@ def stretches(samples: int, codec: SoundCodec = "aac") -> Iterator[Stretch]:
 
 
 async def encode_sound(
-    sound: RawSound, cache: Path, *, codec: SoundCodec = "aac", shared: SharedPieces | None = None,
-    progress: Progress | None = None,
-) -> list[SoundPiece]:  # fmt: skip
+    sound: RawSound, cache: HouseCache, *, codec: SoundCodec = "aac", progress: Progress | None = None
+) -> list[SoundPiece]:
     """The pieces of a film's sound in its order, from the house cache, or encoded side by side: packets of AAC in NUT,
     or raw samples of 24 bit.
 
@@ -86,7 +85,7 @@ async def encode_sound(
 
     async def piece(place: Stretch) -> SoundPiece:
         nonlocal done
-        found = await encode_piece(sound, place, cache, codec=codec, shared=shared)
+        found = await encode_piece(sound, place, cache, codec=codec)
         done += 1
         if progress:
             progress(done / len(different))
@@ -96,9 +95,7 @@ async def encode_sound(
     return [made[key] for key in keys]
 
 
-async def encode_piece(
-    sound: RawSound, place: Stretch, cache: Path, *, codec: SoundCodec = "aac", shared: SharedPieces | None = None
-) -> SoundPiece:
+async def encode_piece(sound: RawSound, place: Stretch, cache: HouseCache, *, codec: SoundCodec = "aac") -> SoundPiece:
     """One piece of a film's sound, from the house cache or encoded. Raises MediaError."""
 
     def encode(file: Path, report: Progress) -> None:
@@ -114,7 +111,7 @@ async def encode_piece(
         return SoundPiece(sound=Path(file.name), sound_digest=await asyncio.to_thread(file_digest, file))
 
     key = await asyncio.to_thread(_key, sound, place, codec)
-    return await find_or_make(SoundPiece, piece_folder(cache, key), make, shared=shared)
+    return await find_or_make(SoundPiece, cache.folder_of(key), make, shared=cache.shared)
 
 
 def _key(sound: RawSound, place: Stretch, codec: SoundCodec) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from storyreel.specs.cut import Cut
-from storyreel.tasks.join.pieces import SharedPieces, SoundPiece
+from storyreel.tasks.join.pieces import HouseCache, SoundPiece
 from storyreel.tasks.join.sound.clips import ClipSound, ClipsSound
 from storyreel.tasks.join.sound.encode import encode_sound
 from storyreel.tasks.join.sound.layers import FilmSound
@@ -17,8 +16,8 @@ from storyreel.tasks.progress import Progress
 
 
 async def encode_film_sound(
-    cut: Cut, clips: Sequence[ClipSound | None], sound: FilmSound, cache: Path, *, codec: SoundCodec = "aac",
-    shared: SharedPieces | None = None, progress: Progress | None = None,
+    cut: Cut, clips: Sequence[ClipSound | None], sound: FilmSound, cache: HouseCache, *, codec: SoundCodec = "aac",
+    progress: Progress | None = None,
 ) -> tuple[list[SoundPiece], ReachedLevel | None]:  # fmt: skip
     """The pieces of a film's sound, as of `encode_sound`, and its level if one is asked for. Raises MediaError.
 
@@ -26,8 +25,8 @@ async def encode_film_sound(
     """
     joined = ClipsSound(cut, clips, sound.mixes)
     if sound.is_plain:
-        return await encode_sound(joined, cache, codec=codec, shared=shared, progress=progress), None
+        return await encode_sound(joined, cache, codec=codec, progress=progress), None
     mix = await mixed_sound(joined, sound, cut.rate, cache, codec)
     if sound.master is None:
-        return await encode_sound(mix, cache, codec=codec, shared=shared, progress=progress), None
-    return await encode_at_level(mix, sound.master, cache, shared=shared, progress=progress)
+        return await encode_sound(mix, cache, codec=codec, progress=progress), None
+    return await encode_at_level(mix, sound.master, cache, progress=progress)

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.join.pieces import SoundPiece, find_or_make, piece_folder
+from storyreel.tasks.join.pieces import HouseCache, SoundPiece, find_or_make
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
@@ -109,7 +109,7 @@ class RawLayer(SoundPiece):
     """Digest, in hex, of the file and the decoder. The same of a longer part of the file."""
 
 
-async def decode_layer(file: Path, samples: int, cache: Path) -> RawLayer:
+async def decode_layer(file: Path, samples: int, cache: HouseCache) -> RawLayer:
     """The first `samples` of a file, or all if it has fewer, from the house cache or decoded. Raises MediaError."""
     file, channels = await asyncio.to_thread(lambda: (file.absolute(), _channels(file)))
     # Whole minutes, so that the music of a film that becomes a little longer is not decoded again.
@@ -127,7 +127,7 @@ async def decode_layer(file: Path, samples: int, cache: Path) -> RawLayer:
 
     digest, binary = await asyncio.to_thread(lambda: (file_digest(file), find_ffmpeg()))
     source = cache_key("music", _VERSION, digest, binary.version)
-    return await find_or_make(RawLayer, piece_folder(cache, cache_key(source, minutes)), make)
+    return await find_or_make(RawLayer, cache.folder_of(cache_key(source, minutes)), make)
 
 
 def _channels(file: Path) -> int:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 import av
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.join.pieces import Piece, SharedPieces, SoundPiece, find_or_make, piece_folder
+from storyreel.tasks.join.pieces import HouseCache, Piece, SoundPiece, find_or_make
 from storyreel.tasks.join.sound.encode import Stretch, decoded, encode_sound, stretches, together
 from storyreel.tasks.join.sound.graph import METER, SILENCE, Filters, SoundGraph, decibels, readings
 from storyreel.tasks.join.sound.layers import Master
@@ -131,9 +131,7 @@ def integrated(momentary: Sequence[float]) -> float | None:
     return _OFFSET + 10 * math.log10(sum(loud) / len(loud))
 
 
-async def measure_block(
-    mix: MixedSound, block: Block, cache: Path, *, ending: Filters = (), shared: SharedPieces | None = None
-) -> SoundMeasure:
+async def measure_block(mix: MixedSound, block: Block, cache: HouseCache, *, ending: Filters = ()) -> SoundMeasure:
     """The measurements of a block of the mix behind some filters, from the house cache or now. Raises MediaError."""
 
     async def make(folder: Path) -> SoundMeasure:
@@ -142,28 +140,23 @@ async def measure_block(
 
     digest = await asyncio.to_thread(mix.digest, block.start, block.end, ending)
     key = cache_key("measure", _VERSION, digest)
-    return await find_or_make(SoundMeasure, piece_folder(cache, key), make, shared=shared)
+    return await find_or_make(SoundMeasure, cache.folder_of(key), make, shared=cache.shared)
 
 
 async def encode_at_level(
-    mix: MixedSound,
-    master: Master,
-    cache: Path,
-    *,
-    shared: SharedPieces | None = None,
-    progress: Progress | None = None,
+    mix: MixedSound, master: Master, cache: HouseCache, *, progress: Progress | None = None
 ) -> tuple[list[SoundPiece], ReachedLevel]:
     """The pieces of a film's sound at its level, as of `encode_sound`, and that level. Raises MediaError."""
     places = list(blocks(mix.length))
-    measures = await together(*(measure_block(mix, place, cache, shared=shared) for place in places))
-    scale = _Scale(mix, measures, cache, shared)
+    measures = await together(*(measure_block(mix, place, cache) for place in places))
+    scale = _Scale(mix, measures, cache)
     margin = _MARGINS[mix.codec]
     ceiling = master.peak - margin
     gain, loudness = await scale.find(master.loudness, ceiling)
     for attempt in range(_ATTEMPTS):
         sound = scale.levelled(gain, ceiling)
-        pieces = await encode_sound(sound, cache, codec=mix.codec, shared=shared, progress=progress)
-        peak = await _encoded_peak(pieces, sound, master.peak - _AUDIBLE, cache, shared)
+        pieces = await encode_sound(sound, cache, codec=mix.codec, progress=progress)
+        peak = await _encoded_peak(pieces, sound, master.peak - _AUDIBLE, cache)
         if peak <= master.peak or attempt == _ATTEMPTS - 1:
             break
         ceiling -= max(margin / 2, math.ceil(10 * (peak - master.peak)) / 10)
@@ -180,10 +173,8 @@ async def encode_at_level(
 class _Scale:
     """The loudness of a mix at each gain."""
 
-    def __init__(
-        self, mix: MixedSound, measures: Sequence[SoundMeasure], cache: Path, shared: SharedPieces | None
-    ) -> None:
-        self._mix, self._measures, self._cache, self._shared = mix, measures, cache, shared
+    def __init__(self, mix: MixedSound, measures: Sequence[SoundMeasure], cache: HouseCache) -> None:
+        self._mix, self._measures, self._cache = mix, measures, cache
 
     def levelled(self, gain: float, ceiling: float) -> LevelledSound:
         """The mix at a gain."""
@@ -217,7 +208,7 @@ class _Scale:
             if not sound.is_limited(*block):
                 return [level + gain for level in measure.momentary]
             ending = sound.ending(*block)
-            found = await measure_block(self._mix, block, self._cache, ending=ending, shared=self._shared)
+            found = await measure_block(self._mix, block, self._cache, ending=ending)
             return found.momentary
 
         found = await together(*map(momentary, blocks(self._mix.length), self._measures))
@@ -261,9 +252,7 @@ class LevelledSound:
         return gain, ("aresample", "192000"), ("alimiter", limit), ("aresample", "48000")
 
 
-async def _encoded_peak(
-    pieces: Sequence[SoundPiece], sound: LevelledSound, audible: float, cache: Path, shared: SharedPieces | None
-) -> float:
+async def _encoded_peak(pieces: Sequence[SoundPiece], sound: LevelledSound, audible: float, cache: HouseCache) -> float:
     """The highest true peak, in dBTP, of encoded pieces; of those that stay far below it, that of their samples."""
 
     async def peak(number: int, place: Stretch) -> float:
@@ -280,7 +269,7 @@ async def _encoded_peak(
         digests = before.sound_digest if before else "", piece.sound_digest
         later = [sound.codec] if sound.codec != "aac" else []
         key = cache_key("encoded peak", _VERSION, av.library_versions["libavcodec"], *digests, *later)
-        return (await find_or_make(SoundMeasure, piece_folder(cache, key), make, shared=shared)).peak
+        return (await find_or_make(SoundMeasure, cache.folder_of(key), make, shared=cache.shared)).peak
 
     return max(
         await together(*(peak(number, place) for number, place in enumerate(stretches(sound.length, sound.codec))))

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 from av.filter.context import FilterContext
 
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound.clips import RawSound, samples_of
 from storyreel.tasks.join.sound.graph import (
     BYTES,
@@ -126,7 +127,7 @@ class PlacedLayer(NamedTuple):
 
 
 async def mixed_sound(
-    clips: RawSound, sound: FilmSound, rate: FrameRate, cache: Path, codec: SoundCodec = "aac"
+    clips: RawSound, sound: FilmSound, rate: FrameRate, cache: HouseCache, codec: SoundCodec = "aac"
 ) -> MixedSound:
     """The sound of the clips, with the layers over it, whose files are decoded. Raises MediaError."""
     used = [layer for layer in sound.layers if layer.start < layer.end]

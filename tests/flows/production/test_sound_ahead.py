@@ -14,6 +14,7 @@ from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound import encode as sound_pieces
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.join.sound.encode import Stretch, encode_sound, stretches
@@ -68,7 +69,7 @@ class Takes:
 
 
 def _ahead(folder: Path, sound: FilmSound | None = None) -> SoundAhead:
-    studio: Any = SimpleNamespace(house_folder=folder / "house", shared_pieces=None)
+    studio: Any = SimpleNamespace(house_cache=HouseCache(folder / "house"))
     takes: Any = Takes()
     return SoundAhead(CUT, takes, studio, sound or FilmSound())
 
@@ -87,7 +88,7 @@ async def test_a_piece_is_encoded_as_soon_as_its_clips_are_there(
         await asyncio.gather(*ahead.add(str(shot), clips[shot]))
         assert sorted(encodes) == [places[number] for number in complete]
     encodes.clear()
-    pieces = await encode_sound(_joined(clips), tmp_path / "house")
+    pieces = await encode_sound(_joined(clips), HouseCache(tmp_path / "house"))
     assert len(pieces) == 4 and not encodes, "the join finds them"
 
 
@@ -105,8 +106,9 @@ async def test_under_music_a_piece_waits_for_all_clips_that_reach_into_it(
         await asyncio.gather(*ahead.add(str(shot), clips[shot]))
         assert sorted(encodes) == [places[number] for number in complete]
     encodes.clear()
-    sound = await mixed_sound(_joined(clips), heard, CUT.rate, tmp_path / "house")
-    assert len(await encode_sound(sound, tmp_path / "house")) == 4 and not encodes, "the join finds them"
+    cache = HouseCache(tmp_path / "house")
+    sound = await mixed_sound(_joined(clips), heard, CUT.rate, cache)
+    assert len(await encode_sound(sound, cache)) == 4 and not encodes, "the join finds them"
 
 
 async def test_a_film_with_a_level_is_measured_ahead_and_encoded_when_its_gain_is_known(
@@ -128,7 +130,8 @@ async def test_a_film_with_a_level_is_measured_ahead_and_encoded_when_its_gain_i
         assert sorted(measured) == complete
     measured.clear()
     assert not encodes
-    pieces, level = await encode_film_sound(CUT, [clip.raw_sound for clip in clips], heard, tmp_path / "house")
+    cache = HouseCache(tmp_path / "house")
+    pieces, level = await encode_film_sound(CUT, [clip.raw_sound for clip in clips], heard, cache)
     assert not measured and len(encodes) == len(pieces) == 4 and level
 
 

@@ -19,7 +19,7 @@ from storyreel.tasks.join.assemble import Composition, FilmFile, assemble_film
 from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
 from storyreel.tasks.join.mux import Chapter, FileMetadata
-from storyreel.tasks.join.pieces import PicturePiece
+from storyreel.tasks.join.pieces import HouseCache, PicturePiece
 from storyreel.tasks.join.sound.layers import FilmSound, SoundLayer
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import write_last_frame
@@ -85,7 +85,7 @@ class Film:
         """The film of these clips; `parts` are more fields of its composition."""
         composition = Composition(self.cut, self.house, clips, dissolves, FileMetadata(title, chapters, tags), **parts)
         out = out or self.folder / "sequence.mp4"
-        return await assemble_film(composition, out, cache=self.folder, progress=progress)
+        return await assemble_film(composition, out, cache=HouseCache(self.folder), progress=progress)
 
 
 def beginnings(heard: list[int]) -> list[int]:

@@ -18,6 +18,7 @@ from storyreel.specs.language.finishing.codecs import Codec
 from storyreel.tasks.join.conform import Conforming, conform_clip, conform_key
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.overlay import lay_over
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound.clips import ClipsSound
 from storyreel.tasks.join.sound.film import encode_film_sound
 from storyreel.tasks.join.sound.layers import FilmSound, Master, SoundLayer
@@ -232,7 +233,7 @@ async def test_sound_in_24_bits_has_the_level_that_is_asked_for(tmp_path: Path) 
     noise = FilmSound(
         layers=(SoundLayer(file=tmp_path / "noise.wav", gain=-20, start=0, end=120),), master=Master(-14, -1)
     )
-    pieces, level = await encode_film_sound(cut_of([120]), [None], noise, tmp_path, codec="pcm_s24le")
+    pieces, level = await encode_film_sound(cut_of([120]), [None], noise, HouseCache(tmp_path), codec="pcm_s24le")
     (piece,) = pieces
     told = tmp_path / "told"
     ffmpeg("-f", "s24le", "-ar", "48000", "-ac", "2", "-i", piece.sound, "-af",

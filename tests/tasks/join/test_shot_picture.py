@@ -6,6 +6,7 @@ from pathlib import Path
 
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.shot_picture import find_shot_picture
 from storyreel.tasks.media.contact_sheet import shot_picture
 from tests.counting import counting
@@ -21,7 +22,7 @@ def _clip(file: Path) -> HouseClip:
 
 async def test_a_picture_is_decoded_once(tmp_path: Path) -> None:
     one, other = (make_clip(tmp_path / f"{name}.mp4", frames=30, picture=name) for name in ("testsrc", "testsrc2"))
-    cache = tmp_path / "house"
+    cache = HouseCache(tmp_path / "house")
     drawn = await find_shot_picture(_clip(one), 10, 20, RATE, (128, 72), cache)
     assert drawn == shot_picture(one, 10, 20, RATE, (128, 72))
     with counting() as counts:
@@ -31,6 +32,6 @@ async def test_a_picture_is_decoded_once(tmp_path: Path) -> None:
             counts.frames.clear()
             assert await find_shot_picture(_clip(changed[0]), changed[1], 20, RATE, changed[2], cache) != drawn
             assert counts.frames
-    for kept in cache.rglob("picture.jpg"):
+    for kept in cache.folder.rglob("picture.jpg"):
         kept.write_bytes(b"damaged")
     assert await find_shot_picture(_clip(one), 10, 20, RATE, (128, 72), cache) == drawn

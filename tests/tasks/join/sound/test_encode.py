@@ -14,7 +14,7 @@ import pytest
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.pieces import SharedPieces, SoundPiece
+from storyreel.tasks.join.pieces import HouseCache, SharedPieces, SoundPiece
 from storyreel.tasks.join.sound import encode as sound_pieces
 from storyreel.tasks.join.sound.clips import ClipSound, ClipsSound
 from storyreel.tasks.join.sound.encode import Stretch, encode_sound, stretches
@@ -59,7 +59,7 @@ async def test_there_is_no_seam(tmp_path: Path, signal: str) -> None:
     source = tmp_path / "source.s16"
     ffmpeg("-f", "lavfi", "-i", SIGNALS[signal], *chain(*((f"-{k}", str(v)) for k, v in RAW_OUTPUT.items())), source)
     sound = RawSamples(source.read_bytes())
-    pieces = await encode_sound(sound, tmp_path / "cache")
+    pieces = await encode_sound(sound, HouseCache(tmp_path / "cache"))
     packets = list(_packets(pieces))
     total = -(-sound.length // AAC_FRAME) + 1
     assert len(packets) == total and len(pieces) == -(-total // 64)
@@ -123,13 +123,13 @@ def _noise(into: Path, seed: int) -> ClipSound:
 async def test_only_pieces_in_which_a_changed_shot_is_heard_are_encoded_again(
     tmp_path: Path, encodes: list[Stretch]
 ) -> None:
-    film = _film(tmp_path, *range(8))
-    first = await encode_sound(film, tmp_path / "cache")
+    film, cache = _film(tmp_path, *range(8)), HouseCache(tmp_path / "cache")
+    first = await encode_sound(film, cache)
     assert sorted(encodes) == list(stretches(film.length))
     encodes.clear()
-    assert await encode_sound(film, tmp_path / "cache") == first and not encodes
+    assert await encode_sound(film, cache) == first and not encodes
     changed = _film(tmp_path, 0, 1, 2, 99, 4, 5, 6, 7)
-    second = await encode_sound(changed, tmp_path / "cache")
+    second = await encode_sound(changed, cache)
     assert sorted(encodes) == [place for place in stretches(film.length) if 3 in film.clips(place.start, place.end)]
     assert [
         place for place, one, other in zip(stretches(film.length), first, second, strict=True) if one != other
@@ -139,7 +139,7 @@ async def test_only_pieces_in_which_a_changed_shot_is_heard_are_encoded_again(
 
 async def test_equal_pieces_are_encoded_once(tmp_path: Path, encodes: list[Stretch]) -> None:
     minute = Cut(FrameRate.parse("24"), (Event("1", 0, 24 * 60),))
-    pieces = await encode_sound(ClipsSound(minute, [None]), tmp_path / "cache")
+    pieces = await encode_sound(ClipsSound(minute, [None]), HouseCache(tmp_path / "cache"))
     assert len(pieces) == 6 and len(encodes) == 3, "the first, the last and one for all between"
 
 
@@ -147,18 +147,18 @@ async def test_equal_pieces_are_encoded_once(tmp_path: Path, encodes: list[Stret
 async def test_sound_is_encoded_once_for_all_hosts(tmp_path: Path, bucket: str, encodes: list[Stretch]) -> None:
     one, other = (SharedPieces(Bucket(bucket + "house")) for _ in range(2))
     film = _film(tmp_path, 1, 2)
-    first = await encode_sound(film, tmp_path / "one", shared=one)
+    first = await encode_sound(film, HouseCache(tmp_path / "one", one))
     encodes.clear()
-    second = await encode_sound(film, tmp_path / "other", shared=other)
+    second = await encode_sound(film, HouseCache(tmp_path / "other", other))
     assert not encodes and [piece.sound_digest for piece in first] == [piece.sound_digest for piece in second]
     assert all(piece.sound.is_relative_to(tmp_path / "other") and piece.is_intact() for piece in second)
 
 
 async def test_a_damaged_piece_is_encoded_again(tmp_path: Path, encodes: list[Stretch]) -> None:
-    film = _film(tmp_path, 1)
-    first = await encode_sound(film, tmp_path / "cache")
+    film, cache = _film(tmp_path, 1), HouseCache(tmp_path / "cache")
+    first = await encode_sound(film, cache)
     first[0].sound.write_bytes(b"damaged")
-    assert await encode_sound(film, tmp_path / "cache") == first and len(encodes) == 2
+    assert await encode_sound(film, cache) == first and len(encodes) == 2
     assert first[0].is_intact()
 
 

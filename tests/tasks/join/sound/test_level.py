@@ -16,6 +16,7 @@ import pytest
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound import encode, level
 from storyreel.tasks.join.sound.encode import Stretch, stretches
 from storyreel.tasks.join.sound.film import encode_film_sound
@@ -45,8 +46,9 @@ async def _levelled(
     folder: Path, clips: RawSamples, master: Master, *layers: SoundLayer, lines: tuple[tuple[int, int], ...] = ()
 ) -> tuple[ReachedLevel, Path]:
     """The level of a mix, and its packets in one file."""
-    mix = await mixed_sound(clips, FilmSound(layers=layers, lines=lines), RATE, folder)
-    pieces, reached = await encode_at_level(mix, master, folder)
+    cache = HouseCache(folder)
+    mix = await mixed_sound(clips, FilmSound(layers=layers, lines=lines), RATE, cache)
+    pieces, reached = await encode_at_level(mix, master, cache)
     names = folder / "pieces.txt"
     names.write_text("".join(f"file '{piece.sound}'\n" for piece in pieces))
     film = folder / "film.nut"
@@ -102,8 +104,9 @@ async def test_speech_over_music_has_its_loudness(tmp_path: Path, music: Path) -
 async def test_quiet_stays_quieter_than_loud_by_as_much_as_before(tmp_path: Path) -> None:
     """One gain for the film: nothing rides the level."""
     clips = RawSamples(_generated(tmp_path, PINK % 0.02, 6).content + _generated(tmp_path, PINK % 0.2, 6).content)
-    mix = await mixed_sound(clips, FilmSound(), RATE, tmp_path)
-    measures = [level.measure_block(mix, block, tmp_path) for block in level.blocks(mix.length)]
+    cache = HouseCache(tmp_path)
+    mix = await mixed_sound(clips, FilmSound(), RATE, cache)
+    measures = [level.measure_block(mix, block, cache) for block in level.blocks(mix.length)]
     sound = LevelledSound(mix, 8.0, -2, [(await each).peak for each in measures])
     before, after = (array("h", content) for content in (clips.content, sound.read(0, sound.length)))
     assert not sound.is_limited(0, sound.length)
@@ -166,7 +169,7 @@ def _noise(seconds: int, seed: int, peak: int = 9_000) -> RawSamples:
 
 async def test_a_limited_part_has_the_samples_of_the_whole(tmp_path: Path) -> None:
     """Wherever it begins: the limiter and the filters around it remember no more than the run-up."""
-    mix = await mixed_sound(_noise(9, 1, 24_000), FilmSound(), RATE, tmp_path)
+    mix = await mixed_sound(_noise(9, 1, 24_000), FilmSound(), RATE, HouseCache(tmp_path))
     sound = LevelledSound(mix, 6.0, -2, [0.0, 0.0])
     assert sound.is_limited(0, mix.length)
     whole = array("h", sound.read(0, sound.length))
@@ -214,8 +217,8 @@ async def test_a_changed_shot_is_measured_again_and_encoded_again_and_the_rest_o
 
 
 async def test_the_level_of_a_film_is_that_of_its_mix(tmp_path: Path) -> None:
-    cut = Cut(RATE, (Event("1A", 0, 48),))
-    pieces, reached = await encode_film_sound(cut, [None], FilmSound(master=Master(-14, -1)), tmp_path)
+    cut, cache = Cut(RATE, (Event("1A", 0, 48),)), HouseCache(tmp_path)
+    pieces, reached = await encode_film_sound(cut, [None], FilmSound(master=Master(-14, -1)), cache)
     assert len(pieces) == 1 and reached and reached.gain == 0
-    plain, none = await encode_film_sound(cut, [None], FilmSound(), tmp_path)
+    plain, none = await encode_film_sound(cut, [None], FilmSound(), cache)
     assert none is None and plain[0].sound_digest == pieces[0].sound_digest

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.join.pieces import HouseCache
 from storyreel.tasks.join.sound import layers as music_files
 from storyreel.tasks.join.sound import mix
 from storyreel.tasks.join.sound.encode import encode_sound
@@ -47,7 +48,7 @@ async def _sound(
     folder: Path, clips: RawSamples, *layers: SoundLayer, speech: tuple[Span, ...] = (), lines: tuple[Span, ...] = ()
 ) -> MixedSound:
     """The mix of a film in which the shots of these frames have dialogue, and lines are said in those."""
-    return await mixed_sound(clips, FilmSound(layers=layers, dialogue=speech, lines=lines), RATE, folder)
+    return await mixed_sound(clips, FilmSound(layers=layers, dialogue=speech, lines=lines), RATE, HouseCache(folder))
 
 
 async def _mixed(
@@ -262,14 +263,14 @@ async def test_only_parts_that_a_changed_sound_reaches_are_mixed_again(
         return read(mix, start, end)
 
     monkeypatch.setattr(MixedSound, "read", noted)
-    film = _noise(45, 1, peak=9_000)
-    first = await encode_sound(await _sound(tmp_path, film, *scored), tmp_path)
+    film, cache = _noise(45, 1, peak=9_000), HouseCache(tmp_path)
+    first = await encode_sound(await _sound(tmp_path, film, *scored), cache)
     assert len(mixes) == len(first) == 5
     mixes.clear()
-    assert await encode_sound(await _sound(tmp_path, film, *scored), tmp_path) == first and not mixes
+    assert await encode_sound(await _sound(tmp_path, film, *scored), cache) == first and not mixes
     changed = bytearray(film.content)
     changed[4 * 16 * SECOND : 4 * 17 * SECOND] = bytes(4 * SECOND)
-    second = await encode_sound(await _sound(tmp_path, RawSamples(bytes(changed)), *scored), tmp_path)
+    second = await encode_sound(await _sound(tmp_path, RawSamples(bytes(changed)), *scored), cache)
     assert len(mixes) == 1 and sum(one != other for one, other in zip(first, second, strict=True)) == 1
 
 
