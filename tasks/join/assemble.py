@@ -174,6 +174,7 @@ def _record_file(
         *((composition.texts,) if composition.texts else ()),
         *(("tags", dict(tags)) if tags else ()),
         *((signing.identity,) if signing else ()),
+        *(("timecode",) if composition.house.suffix == ".mov" else ()),
     )
     return cache.folder_of(key) / "film.json"
 

@@ -91,6 +91,10 @@ def mux(
         if house.codec == "h265":
             # Players of Apple know no `hev1`, which is the default.
             picture.codec_context.codec_tag = "hvc1"
+        if house.suffix == ".mov":
+            # Makes a track of timecode. Its first frame is that of an export; the muxer must know how it is counted.
+            picture.codec_context.framerate = house.rate.exact
+            picture.metadata["timecode"] = house.rate.timecode(0)
         track = _sound_track(film, sound[0], house)
         film.metadata["title"] = metadata.title
         for name, said in metadata.tags.items():

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -118,6 +119,9 @@ async def test_pieces_join_to_a_film_that_is_as_good_as_one_encode(tmp_path: Pat
         assert sound.codec_context.name == ("aac" if house.suffix == ".mp4" else "pcm_s24le")
         assert [each["metadata"]["title"] for each in file.chapters()] == ["one", "two – Ä"]
         assert file.metadata["title"] == "Film" and file.streams.subtitles[0].language == "eng"
+        counted = [(each.metadata["timecode"], each.duration * (each.time_base or 0)) for each in file.streams.data
+                   if "timecode" in each.metadata]  # fmt: skip
+        assert counted == ([("00:00:00:00", Fraction(43, 24))] if house.suffix == ".mov" else [])
     ffmpeg("-i", out, "-map", "0:s", tmp_path / "lines.srt")
     assert "Hello\nthere" in (tmp_path / "lines.srt").read_text()
     wanted, shown = _wanted(sources), _frames(out)
