@@ -8,14 +8,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger
 from tests.flows import warm
 from tests.pauses import PATIENCE, growing_pauses
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def film(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The file of the film that the test's module has as `FILM`."""
+    (file := tmp_path / "film.yaml").write_text(request.module.FILM)
+    return file
+
+
+@pytest.fixture
+def ledger(home: Path) -> Iterator[Ledger]:
+    """The home's ledger, with nothing in it."""
+    home.mkdir()
+    with closing(Home.of().ledger()) as opened:
+        yield opened
 
 
 @pytest.fixture

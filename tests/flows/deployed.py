@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import State
 from prefect.deployments.runner import EntrypointType
@@ -32,6 +31,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 from storyreel.tasks.providers import load
 from tests.flows import warm
+from tests.flows.selling import selling
 from tests.services.emulator import Emulator
 from tests.tasks.providers.hosted_services import SERVICES
 
@@ -160,7 +160,5 @@ class Set:
 def on_a_set(folder: Path) -> Iterator[Set]:
     """A set in a folder, with its service."""
     apiyi = SERVICES["apiyi"].emulated()
-    with apiyi.served() as base, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**SERVICES["apiyi"].environment(base), "STORYREEL_POLL_SECONDS": "0.02"}.items():
-            patch.setenv(name, value)
+    with selling(apiyi):
         yield Set(folder, apiyi)

@@ -20,6 +20,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
 from tests.buckets import environment
+from tests.flows.selling import selling
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.emulator import Emulator
@@ -67,11 +68,8 @@ class Hosts:
 def hosts(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
     monkeypatch.setenv("STORYREEL_CLIPS_URL", f"{bucket}clips")
     monkeypatch.setenv("STORYREEL_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
     apiyi = SERVICES["apiyi"].emulated()
-    with apiyi.served() as base:
-        for name, value in SERVICES["apiyi"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(apiyi):
         yield Hosts(tmp_path, apiyi, monkeypatch)
 
 

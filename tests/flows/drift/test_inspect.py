@@ -6,8 +6,6 @@ import asyncio
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,12 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.home import Home
 from storyreel.tasks.join.conform import Conforming, conform_clip
-from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.media.house_format import HouseFormat
 from tests.flows import warm
+from tests.flows.selling import buy_take
 from tests.tasks.generated_clips import ffmpeg
 
 EXAMPLES = Path(storyreel.specs.__file__).parent / "examples" / "media"
@@ -78,27 +76,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    (tmp_path / "film.yaml").write_text(FILM)
-    return tmp_path / "film.yaml"
-
-
-@pytest.fixture
-def made(film: Path, home: Path, clips: dict[str, Path]) -> Iterator[Ledger]:
-    """The ledger, in which these clips are bought."""
-    home.mkdir()
-    with closing(Home.of().ledger()) as ledger:
-        for take in Planner.of(RunRequest(storyboard=film)).plan().takes:
-            if take.shot not in clips:
-                continue
-            order = Order(key=take.key, provider="apiyi", model="m", request="{}", film="The Lamp", slate=take.shot,
-                          take=1, price=take.price, brief=take.chosen.brief.dump())  # fmt: skip
-            assert ledger.intend(order)
-            ledger.mark_submitted(take.key, f"task {take.shot}", None)
-            with Home.of().clips().arriving(take.key) as arriving:
-                arriving.write_bytes(clips[take.shot].read_bytes())
-                ledger.mark_finished(take.key, Home.of().clips().keep(arriving).digest, None)
-        yield ledger
+def made(film: Path, ledger: Ledger, clips: dict[str, Path]) -> Ledger:
+    """The ledger, with these clips bought."""
+    for take in Planner.of(RunRequest(storyboard=film)).plan().takes:
+        if take.shot in clips:
+            buy_take(ledger, "The Lamp", take, clips[take.shot].read_bytes())
+    return ledger
 
 
 def command(film: Path, *words: str) -> subprocess.CompletedProcess[str]:

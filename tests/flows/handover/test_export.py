@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,9 +18,10 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.testing.footage import footage
 from tests.flows import warm
+from tests.flows.selling import buy_take
 
 FILM = """\
 storyboard: 1
@@ -37,30 +37,12 @@ shots:
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    (tmp_path / "film.yaml").write_text(FILM)
-    return tmp_path / "film.yaml"
-
-
-@pytest.fixture
-def ledger(film: Path, home: Path) -> Iterator[Ledger]:
-    """In which all takes are made but that of 1C."""
-    plan = Planner.of(RunRequest(storyboard=film)).plan()
-    home.mkdir()
-    with closing(Home.of().ledger()) as opened:
-        for take in plan.takes:
-            if take.shot == "1C":
-                continue
-            order = Order(
-                key=take.key, provider="apiyi", model="m", request="{}", film="The Keeper", slate=take.shot,
-                take=take.take, price=take.price, brief=take.chosen.brief.dump(),
-            )  # fmt: skip
-            assert opened.intend(order)
-            opened.mark_submitted(take.key, f"task {take.shot} {take.take}", None)
-            with Home.of().clips().arriving(take.key) as arriving:
-                arriving.write_bytes(footage(2, 1280, 720, take.key))
-                opened.mark_finished(take.key, Home.of().clips().keep(arriving).digest, None)
-        yield opened
+def made(film: Path, ledger: Ledger) -> Ledger:
+    """The ledger, with all takes bought but that of 1C."""
+    for take in Planner.of(RunRequest(storyboard=film)).plan().takes:
+        if take.shot != "1C":
+            buy_take(ledger, "The Keeper", take, footage(2, 1280, 720, take.key))
+    return ledger
 
 
 def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +60,7 @@ def test_words_over_the_picture_are_marks_as_long_as_they_are_seen(film: Path) -
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("made")
 def test_a_timeline_has_the_takes_that_are_made_and_tells_of_those_that_are_not(film: Path) -> None:
     said = storyreel(film, "export", "film.yaml", "--timecode", "01:00:00:00", "--set", "weather=fog")
     assert said.returncode == 0, said.stderr
@@ -95,7 +77,7 @@ def test_a_timeline_has_the_takes_that_are_made_and_tells_of_those_that_are_not(
         assert reference.available_range.duration == otio.opentime.RationalTime(60, 30)
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("form", ["otio", "fcpxml"])
 def test_what_is_collected_can_be_moved(film: Path, form: str) -> None:
     said = storyreel(film, "export", "film.yaml", "--to", form, "--collect", "for the editor", "--json")
@@ -109,7 +91,7 @@ def test_what_is_collected_can_be_moved(film: Path, form: str) -> None:
     assert all(f"media/{name}" in text for name in names)
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("made")
 def test_a_form_that_is_unknown_and_a_frame_that_is_not_in_the_rate_are_refused(film: Path) -> None:
     for words in (
         ("--to", "xyz"),
@@ -139,7 +121,7 @@ def test_a_cut_is_taken_over_into_a_file_of_this_machine(film: Path) -> None:
     assert said.returncode == 2 and "that is an address" in said.stderr, said.stderr
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("form", ["fcp7", "aaf"])
 def test_forms_of_plug_ins_are_written_and_name_all_takes_in_the_cut(film: Path, form: str) -> None:
     said = storyreel(film, "export", "film.yaml", "--out", f"cut.{form}")
@@ -152,7 +134,7 @@ def test_forms_of_plug_ins_are_written_and_name_all_takes_in_the_cut(film: Path,
         assert read.duration() == otio.opentime.RationalTime(180, 30)
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("made")
 def test_a_cut_is_taken_over_after_the_change_was_shown(film: Path) -> None:
     """The change is shown, and made only when somebody agrees; what was bought stays."""
     assert storyreel(film, "export", "film.yaml", "--to", "otio", "--out", "cut.otio").returncode == 0
@@ -179,7 +161,7 @@ def test_a_cut_is_taken_over_after_the_change_was_shown(film: Path) -> None:
     assert again.returncode == 0 and "says this cut already" in again.stdout
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("made")
 def test_a_take_that_cannot_be_decoded_leaves_the_timeline_to_the_others(film: Path) -> None:
     first = Planner.of(RunRequest(storyboard=film)).plan().takes[0]
     with closing(Home.of().ledger()) as ledger:

@@ -23,8 +23,8 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.cut import Event
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.ledger.ledger import Order
 from tests.flows.handover.test_forms import timelines
+from tests.flows.selling import order_take
 from tests.properties import one_in
 
 READERS = {"otio": read_otio, "edl": read_edl, "fcpxml": read_fcpxml}
@@ -302,10 +302,7 @@ def test_a_cut_with_which_something_would_be_bought_again_is_refused(scenes: Pla
     )
     with closing(scenes.home.ledger()) as ledger:
         for take in scenes.plan().takes:
-            made = Order(key=take.key, provider="apiyi", model="m", request="{}", film="Scenes", slate=take.shot,
-                         take=take.take, price=take.price, brief=take.chosen.brief.dump())  # fmt: skip
-            assert ledger.intend(made)
-            ledger.mark_submitted(take.key, f"task {take.key}", None)
+            order_take(ledger, "Scenes", take)
     with pytest.raises(NotImported, match="2A, 2B would be bought again"):
         imported(scenes, without_dissolves, tmp_path)
     assert "circled: 1" in imported(scenes, other_take, tmp_path)

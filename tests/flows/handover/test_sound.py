@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,9 +16,9 @@ from storyreel.flows.handover.otio import OWN, write_otio
 from storyreel.flows.handover.timeline import Level, Timeline
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Order
+from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.testing.footage import speech
+from tests.flows.selling import buy_take
 
 FILM = """\
 storyboard: 1
@@ -55,23 +53,14 @@ def write_wav(file: Path, seconds: float) -> None:
 
 
 @pytest.fixture
-def timeline(tmp_path: Path, home: Path) -> Iterator[Timeline]:
+def timeline(film: Path, ledger: Ledger, tmp_path: Path) -> Timeline:
     """A film of 48, 48 and 24 + 72 frames, of which the narration was bought."""
     for name, seconds in (("short", 1.5), ("other", 0.5), ("long", 4.5)):
         write_wav(tmp_path / f"{name}.wav", seconds)
-    (tmp_path / "film.yaml").write_text(FILM)
-    planner = Planner.of(RunRequest(storyboard=tmp_path / "film.yaml"))
-    home.mkdir()
-    with closing(Home.of().ledger()) as ledger:
-        (take,) = planner.plan().speech
-        order = Order(key=take.key, provider="dashscope", model="m", request="{}", film="Heard", slate=take.shot,
-                      take=1, price=take.price, brief=take.chosen.brief.dump())  # fmt: skip
-        assert ledger.intend(order)
-        ledger.mark_submitted(take.key, "task", None)
-        with Home.of().clips().arriving(take.key) as arriving:
-            arriving.write_bytes(speech("Only wind.", "Ethan", take.key))
-            ledger.mark_finished(take.key, Home.of().clips().keep(arriving).digest, None)
-    yield asyncio.run(film_timeline(planner))
+    planner = Planner.of(RunRequest(storyboard=film))
+    (take,) = planner.plan().speech
+    buy_take(ledger, "Heard", take, speech("Only wind.", "Ethan", take.key))
+    return asyncio.run(film_timeline(planner))
 
 
 def test_each_sound_is_where_the_film_has_it_and_as_loud(timeline: Timeline) -> None:

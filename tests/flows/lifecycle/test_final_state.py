@@ -21,6 +21,7 @@ from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
 from tests.flows.deployed import APPROVED, NO_REVIEW, Set, on_a_set
 from tests.flows.monitoring.test_observe import seen
+from tests.flows.selling import selling
 from tests.pauses import PATIENCE
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES
@@ -107,9 +108,7 @@ async def test_a_run_that_fails_says_why_and_how_far_it_came_and_logs_no_traceba
     assert not any("Traceback" in line or "Encountered exception" in line for line in log)
 
 
-async def test_a_run_that_is_cancelled_says_on_each_page_what_was_called_off_and_what_is_left(
-    on_set: Set, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_that_is_cancelled_says_on_each_page_what_was_called_off_and_what_is_left(on_set: Set) -> None:
     endless = Script(waiting=10**6, running=10**6)
     on_set.apiyi.use_script(endless)
     on_set.file.write_text(
@@ -117,9 +116,7 @@ async def test_a_run_that_is_cancelled_says_on_each_page_what_was_called_off_and
     )
     dashscope = SERVICES["dashscope"].emulated()
     dashscope.use_script(endless)
-    with dashscope.served() as base:
-        for name, value in SERVICES["dashscope"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(dashscope):
         running = asyncio.create_task(render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True))
         async with asyncio.timeout(PATIENCE):
             while not (on_set.apiyi.accepted and dashscope.accepted and await _are_polled(on_set.apiyi, dashscope)):

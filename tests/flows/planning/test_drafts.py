@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.selection import NothingSelected
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, State, Word
 from tests.flows.planning.histories import NOTHING, PRICES, history_of, rows_of
 
@@ -30,19 +27,6 @@ shots:
   - {shot: 1B, action: She waits., continues: 1A, seed: 7}
   - {shot: 1C, action: Black., provider: animatic}
 """
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    (tmp_path / "film.yaml").write_text(FILM)
-    return tmp_path / "film.yaml"
-
-
-@pytest.fixture
-def ledger(home: Path) -> Iterator[Ledger]:
-    home.mkdir()
-    with closing(Home.of().ledger()) as opened:
-        yield opened
 
 
 def plan_at(file: Path, *select: str, draft: bool = False) -> Plan:

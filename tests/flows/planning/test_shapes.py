@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +18,6 @@ from storyreel.flows.review.status import review_status
 from storyreel.specs.editing import find_shot
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, State, Word
 from tests.flows.planning.histories import history_of, rows_of
 
@@ -38,19 +35,6 @@ shots:
   - {{shot: 1C, action: Black., provider: animatic}}
   - {{card: The end}}
 """
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    (tmp_path / "film.yaml").write_text(FILM)
-    return tmp_path / "film.yaml"
-
-
-@pytest.fixture
-def ledger(home: Path) -> Iterator[Ledger]:
-    home.mkdir()
-    with closing(Home.of().ledger()) as opened:
-        yield opened
 
 
 def plan_at(file: Path, *deliverables: str, select: tuple[str, ...] = (), provider: str | None = None) -> Plan:

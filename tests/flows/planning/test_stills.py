@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, State, Word
 from tests.flows.planning.histories import history_of, plan_of, rows_of
 
@@ -171,13 +168,6 @@ def test_a_model_that_makes_no_pictures_is_told_with_those_of_its_service_that_d
             plan_of(tmp_path, FILM.replace("model: wan2.7-image", f"model: {model}"))
         assert f"dashscope {what} `{model}`" in str(refused.value)
         assert "wan2.7-image" in str(refused.value).split(model)[1]
-
-
-@pytest.fixture
-def ledger(home: Path) -> Iterator[Ledger]:
-    home.mkdir()
-    with closing(Home.of().ledger()) as opened:
-        yield opened
 
 
 def test_the_approved_take_of_a_still_is_the_one_that_the_clip_begins_with(tmp_path: Path, ledger: Ledger) -> None:

@@ -3,7 +3,6 @@ written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -31,19 +30,6 @@ shots:
   - {shot: 1B, action: She waits., continues: 1A, takes: 2}
   - {shot: 1C, action: The sea., takes: 2, circled: 1, review: none}
 """
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    (tmp_path / "film.yaml").write_text(FILM)
-    return tmp_path / "film.yaml"
-
-
-@pytest.fixture
-def ledger(home: Path) -> Iterator[Ledger]:
-    home.mkdir()
-    with closing(Home.of().ledger()) as opened:
-        yield opened
 
 
 def plan_at(file: Path, *select: str) -> Plan:

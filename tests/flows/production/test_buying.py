@@ -43,6 +43,7 @@ from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.studio import open_studio
 from storyreel.testing.faults import Answer, Call, Slow
+from tests.flows.selling import selling
 from tests.services.emulator import Emulator
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES
@@ -108,12 +109,8 @@ def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
     prices = tmp_path / "prices.yaml"
     prices.write_text("prices: 1\nregions: {dashscope: {Beijing: [127.0.0.1]}}\n")
     monkeypatch.setenv("STORYREEL_PRICES", str(prices))
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
     apiyi, dashscope = SERVICES["apiyi"].emulated(), SERVICES["dashscope"].emulated()
-    with apiyi.served() as first, dashscope.served() as second:
-        for service, base in (("apiyi", first), ("dashscope", second)):
-            for name, value in SERVICES[service].environment(base).items():
-                monkeypatch.setenv(name, value)
+    with selling(apiyi, dashscope):
         yield Set(tmp_path, apiyi, dashscope)
 
 
@@ -201,16 +198,14 @@ shots: [{shot: 1A, action: She climbs.}]
 
 
 async def test_a_run_says_at_its_end_that_a_service_charged_something_else_than_was_quoted(
-    on_set: Set, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    on_set: Set, caplog: pytest.LogCaptureFixture
 ) -> None:
     (on_set.folder / "prices.yaml").write_text(
         "prices: 1\nrates: [{service: aimlapi, per_second: 0.08, currency: USD}]\n"
     )
     film = "storyboard: 1\ntitle: One\nformat: {fps: 12}\nshots: [{shot: 1A, action: Rain., duration: 6f}]\n"
     aimlapi = SERVICES["aimlapi"].emulated()
-    with aimlapi.served() as base:
-        for name, value in SERVICES["aimlapi"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(aimlapi):
         made = await on_set.render(film, provider="aimlapi")
     (line,) = made.price_warnings
     assert "charged 0.45 USD, quoted 0.40 USD, 12.5 % more" in line and len(aimlapi.accepted) == 1

@@ -10,6 +10,7 @@ import pytest
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
 from storyreel.tasks.media.probe import probe
+from tests.flows.selling import selling
 from tests.services.dashscope import Dashscope
 from tests.services.jobs import Phase, Script
 from tests.tasks.generated_clips import make_clip
@@ -45,11 +46,8 @@ def numbers(clip: Path) -> list[int]:
         ]
 
 
-async def test_a_clip_goes_on_from_the_end_of_an_edited_one_and_none_of_it_is_in_the_film_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_clip_goes_on_from_the_end_of_an_edited_one_and_none_of_it_is_in_the_film_twice(tmp_path: Path) -> None:
     """The edit is in the cut, in the place of the take that it is of, and is what the next shot goes on from."""
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
     service = SERVICES["dashscope"].emulated()
     assert isinstance(service, Dashscope)
     # The second begins with the last two seconds of the first, as the service makes it.
@@ -61,9 +59,7 @@ async def test_a_clip_goes_on_from_the_end_of_an_edited_one_and_none_of_it_is_in
     for word, clip in clips.items():
         script = Script(waiting=0, running=0, delivers=clip)
         service.use_script(script, when=lambda order, word=word: word in order.prompt)  # type: ignore[misc]
-    with service.served() as base:
-        for name, value in SERVICES["dashscope"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(service):
         (tmp_path / "film.yaml").write_text(FILM)
         made = await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
         again = await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), agreed=[])
@@ -89,14 +85,9 @@ async def test_a_clip_goes_on_from_the_end_of_an_edited_one_and_none_of_it_is_in
     assert all(abs(seen[at] - expected[at]) <= (5 if at in held else 2) for at in range(150)), seen
 
 
-async def test_an_edit_of_a_take_that_failed_is_not_ordered_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+async def test_an_edit_of_a_take_that_failed_is_not_ordered_and_says_so(tmp_path: Path) -> None:
     service = SERVICES["dashscope"].emulated(script=Script(waiting=0, running=0, end=Phase.FAILED))
-    with service.served() as base:
-        for name, value in SERVICES["dashscope"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(service):
         (tmp_path / "film.yaml").write_text(FILM)
         with pytest.raises(ShotsFailed, match=r"not made, because it edits 1A take 1"):
             await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)

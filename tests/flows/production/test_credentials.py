@@ -18,6 +18,7 @@ from storyreel.tasks.credentials.sign import Signing
 from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.settings import SettingsError
+from tests.flows.selling import selling
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import SERVICES
@@ -47,10 +48,7 @@ def content_of(film: Path) -> tuple[object, ...]:
         return [stream.type for stream in opened.streams], packets, opened.chapters(), dict(opened.metadata)
 
 
-async def test_a_film_is_signed_once_with_what_its_services_have_signed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+async def test_a_film_is_signed_once_with_what_its_services_have_signed(tmp_path: Path) -> None:
     plain_clip = make_clip(tmp_path / "plain.mp4", frames=24, fps="12", size="1280x720", sound=None)
     claim = FilmClaim(title="a clip of the service", takes=())
     clip = tmp_path / "clip.mp4"
@@ -64,9 +62,7 @@ async def test_a_film_is_signed_once_with_what_its_services_have_signed(
         (tmp_path / "film.yaml").write_text(FILM.replace("CREDENTIALS", credentials))
         return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
 
-    with service.served() as base:
-        for name, value in SERVICES["apiyi"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(service):
         plain = await rendered("")
         sequence = Path(plain.sequence)
         played = content_of(sequence)

@@ -11,6 +11,7 @@ from PIL import Image
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
 from storyreel.tasks.home import Home
+from tests.flows.selling import selling
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import SERVICES
@@ -48,9 +49,8 @@ def _pieces() -> set[str]:
 
 
 async def test_each_shot_is_cut_around_its_own_centre_and_a_changed_one_makes_only_its_own_pieces_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
     clip = make_clip(tmp_path / "clip.mp4", frames=24, fps="12", size="320x180", picture="color=black", sound=None,
                      filters=RAMP)  # fmt: skip
     service = SERVICES["apiyi"].emulated()
@@ -61,9 +61,7 @@ async def test_each_shot_is_cut_around_its_own_centre_and_a_changed_one_makes_on
         return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
 
     tall = tmp_path / "out" / "deliverables" / "tall.mp4"
-    with service.served() as base:
-        for name, value in SERVICES["apiyi"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(service):
         film = Path((await rendered("0.3")).sequence)
         content, shown = film.read_bytes(), _frames(tall)
         assert len(shown) == 48 and shown[0].size == (270, 480)

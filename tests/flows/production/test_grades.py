@@ -10,6 +10,7 @@ import pytest
 
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
+from tests.flows.selling import selling
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import lumas, make_clip
 from tests.tasks.providers.hosted_services import SERVICES
@@ -34,10 +35,7 @@ def _parameters(film: Path) -> bytes | None:
         return opened.streams.video[0].codec_context.extradata
 
 
-async def test_a_grade_and_a_label_change_their_shots_in_the_film_and_buy_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+async def test_a_grade_and_a_label_change_their_shots_in_the_film_and_buy_nothing(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=24, fps="12", size="1280x720", picture="color=gray", sound=None,
                      filters=TAGS)  # fmt: skip
     service = SERVICES["apiyi"].emulated()
@@ -47,9 +45,7 @@ async def test_a_grade_and_a_label_change_their_shots_in_the_film_and_buy_nothin
         (tmp_path / "film.yaml").write_text(FILM.replace("GRADE", grade) + more)
         return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
 
-    with service.served() as base:
-        for name, value in SERVICES["apiyi"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(service):
         plain = Path((await rendered("")).sequence)
         content, of_service = plain.read_bytes(), _parameters(clip)
         assert _parameters(plain) == of_service, "both clips are copied into the film"

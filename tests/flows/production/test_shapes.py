@@ -26,6 +26,7 @@ from storyreel.flows.review.status import parse_verdicts, review_status
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
+from tests.flows.selling import selling
 from tests.services.emulator import Emulator
 from tests.services.jobs import Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES
@@ -81,12 +82,9 @@ def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
     prices = tmp_path / "prices.yaml"
     prices.write_text("prices: 1\nregions: {dashscope: {Beijing: [127.0.0.1]}}\n")
     monkeypatch.setenv("STORYREEL_PRICES", str(prices))
-    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
     (tmp_path / "film.yaml").write_text(FILM)
     service = SERVICES["dashscope"].emulated()
-    with service.served() as base:
-        for name, value in SERVICES["dashscope"].environment(base).items():
-            monkeypatch.setenv(name, value)
+    with selling(service):
         yield Set(tmp_path, service)
 
 

@@ -19,6 +19,7 @@ from storyreel.tasks.join.conform import needs_no_encoding
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.procurement import collect
+from tests.flows.selling import selling
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import ffmpeg, make_clip
 from tests.tasks.odd_clips import oriented, overwritten
@@ -66,18 +67,15 @@ def _brightness(picture: Path, *, upper: bool) -> float:
 
 
 @pytest.fixture
-def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def rendered(tmp_path: Path) -> Any:
     """Render the film with these clips, by the first word of their action."""
 
     async def render(clips: dict[str, Path], film: str = FILM) -> Rendering:
-        monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
         service = SERVICES["apiyi"].emulated()
         for word, clip in clips.items():
             script = Script(waiting=0, running=0, delivers=clip)
             service.use_script(script, when=lambda order, word=word: word in order.prompt)  # type: ignore[misc]
-        with service.served() as base:
-            for name, value in SERVICES["apiyi"].environment(base).items():
-                monkeypatch.setenv(name, value)
+        with selling(service):
             (tmp_path / "film.yaml").write_text(film)
             return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
 

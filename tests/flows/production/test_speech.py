@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +21,6 @@ from storyreel.flows.review.status import parse_verdicts, review_status
 from storyreel.tasks.home import Home
 from storyreel.testing.faults import Answer, Call
 from tests.services.dashscope import Dashscope
-from tests.tasks.providers.hosted_services import SERVICES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -49,29 +47,13 @@ TOLD = """\
 """A shot that is made to its line."""
 
 
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
-    service = SERVICES["dashscope"].emulated()
-    assert isinstance(service, Dashscope)
-    with service.served() as base:
-        for name, value in {**SERVICES["dashscope"].environment(base), "STORYREEL_POLL_SECONDS": "0.02"}.items():
-            monkeypatch.setenv(name, value)
-        yield service
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    (file := tmp_path / "film.yaml").write_text(FILM)
-    return file
-
-
 def planned(film: Path) -> Plan:
     return plan_of(RunRequest(storyboard=film)).plan
 
 
-def spoken(service: Dashscope) -> list[str]:
+def spoken(dashscope: Dashscope) -> list[str]:
     """The texts of all orders of speech."""
-    return sorted(sale.body["input"]["text"] for sale in service.accepted if "text" in sale.body["input"])
+    return sorted(sale.body["input"]["text"] for sale in dashscope.accepted if "text" in sale.body["input"])
 
 
 def sound_of(slate: str, plan: Plan) -> Path:
@@ -87,7 +69,7 @@ def seconds_of(file: Path) -> Fraction:
 
 
 async def test_speech_is_made_first_and_the_next_run_buys_the_clips_at_their_true_length(
-    service: Dashscope, film: Path, tmp_path: Path
+    dashscope: Dashscope, film: Path, tmp_path: Path
 ) -> None:
     film.write_text(FILM + TOLD)
     before = planned(film)
@@ -97,8 +79,8 @@ async def test_speech_is_made_first_and_the_next_run_buys_the_clips_at_their_tru
     with pytest.raises(ClipsToBuy) as waits:
         await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
     assert str(film) in (waits.value.next or "") and "2 takes from dashscope" in waits.value.message
-    assert spoken(service)[1:] == ["The light has not gone out.", "Until tonight.", "Until tonight."], "in two voices"
-    assert len(service.accepted) == 4, "no clip"
+    assert spoken(dashscope)[1:] == ["The light has not gone out.", "Until tonight.", "Until tonight."], "in two voices"
+    assert len(dashscope.accepted) == 4, "no clip"
 
     plan = planned(film)
     assert {take.state for take in plan.speech} == {"cached"} and not plan.waiting
@@ -109,12 +91,12 @@ async def test_speech_is_made_first_and_the_next_run_buys_the_clips_at_their_tru
     assert frames["1D"] == math.ceil(line * 12) + 2 * 6
 
     made = await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
-    assert len(service.accepted) == 6, "the clips, and nothing again"
+    assert len(dashscope.accepted) == 6, "the clips, and nothing again"
     assert made.frames == plan.cut.frames
     assert [take.shot for take in made.speech] == [*SLATES, "1D@line-1"] and all(take.cached for take in made.speech)
 
     # The clip is made to the very speech of its line, after the pad.
-    (sent,) = service.uploads.files.values()
+    (sent,) = dashscope.uploads.files.values()
     (uploaded := tmp_path / "sent.wav").write_bytes(sent.content)
     assert seconds_of(uploaded) == pytest.approx(float(line) + 0.5, abs=1e-4)
     with av.open(str(uploaded)) as sound:
@@ -126,16 +108,16 @@ DRAWN = FILM.replace("defaults: {provider: dashscope}", "defaults: {provider: an
 
 
 async def test_drawings_are_as_long_as_their_speech_in_the_run_that_makes_it_and_what_fails_stops_nothing_else(
-    service: Dashscope, film: Path, tmp_path: Path
+    dashscope: Dashscope, film: Path, tmp_path: Path
 ) -> None:
     film.write_text(DRAWN)
     guessed = planned(film).cut.frames
-    service.fault(Call.CREATE, Answer(400), when=lambda request: b"light" in request.body)
+    dashscope.fault(Call.CREATE, Answer(400), when=lambda request: b"light" in request.body)
     with pytest.raises(ShotsFailed) as failed:
         await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
     assert "1 line could not be made" in failed.value.message
     assert [failure.shot for failure in failed.value.failures] == ["1A@narration-1"]
-    assert len(service.accepted) == 2, "the others, and it not once more in the same run"
+    assert len(dashscope.accepted) == 2, "the others, and it not once more in the same run"
     states = {take.shot: take.state for take in planned(film).takes}
     assert states["1A"] == "new" and states["1B"] == states["1C"] == "cached"
 
@@ -160,7 +142,7 @@ async def test_drawings_are_as_long_as_their_speech_in_the_run_that_makes_it_and
 
 
 async def test_speech_that_is_longer_than_any_clip_is_kept_and_told(
-    service: Dashscope, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dashscope: Dashscope, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = "It has been said often enough, and slowly, by everybody who came up here"
     (head, _, _) = FILM.partition("  - {shot: 1A")
@@ -169,4 +151,4 @@ async def test_speech_that_is_longer_than_any_clip_is_kept_and_told(
     with pytest.raises(RunFailed) as failed:
         await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
     assert "film.yaml:8:" in failed.value.message and "shot 1A needs 21." in failed.value.message
-    assert spoken(service) == [line] and failed.value.next == f"storyreel plan {film}"
+    assert spoken(dashscope) == [line] and failed.value.next == f"storyreel plan {film}"

@@ -8,8 +8,7 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,9 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.player.links import is_playing
 from storyreel.flows.player.running import playing
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.tasks.ledger.ledger import Ledger
 from tests.flows import warm
+from tests.flows.selling import buy_take
 from tests.players import is_played
 
 STORYREEL = Path(sys.executable).with_name("storyreel")
@@ -39,28 +39,11 @@ shots:
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    (tmp_path / "film.yaml").write_text(FILM)
-    return tmp_path / "film.yaml"
-
-
-@pytest.fixture
-def ledger(film: Path, home: Path) -> Iterator[Ledger]:
-    """In which all takes of the film are made; their clips are no films, but they are there."""
-    plan = Planner.of(RunRequest(storyboard=film)).plan()
-    home.mkdir()
-    with closing(Home.of().ledger()) as opened:
-        for take in plan.takes:
-            order = Order(
-                key=take.key, provider="apiyi", model="m", request="{}", film="The Keeper", slate=take.shot,
-                take=take.take, price=take.price, brief=take.chosen.brief.dump(),
-            )  # fmt: skip
-            assert opened.intend(order)
-            opened.mark_submitted(take.key, f"task {take.shot} {take.take}", None)
-            with Home.of().clips().arriving(take.key) as arriving:
-                arriving.write_bytes(take.key.encode())
-                opened.mark_finished(take.key, Home.of().clips().keep(arriving).digest, None)
-        yield opened
+def made(film: Path, ledger: Ledger) -> Ledger:
+    """The ledger, with all takes of the film bought; their clips are no films, but they are there."""
+    for take in Planner.of(RunRequest(storyboard=film)).plan().takes:
+        buy_take(ledger, "The Keeper", take, take.key.encode())
+    return ledger
 
 
 def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -84,7 +67,7 @@ def test_without_made_takes_there_is_nothing_to_review(film: Path) -> None:
     assert not Home.of().has_ledger, "a look makes no ledger"
 
 
-def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, ledger: Ledger) -> None:
+def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, made: Ledger) -> None:
     assert words(film) == {"1A": ["wfa"], "1B": ["wfa", "wfa"]}
     shown = storyreel(film, "review", "film.yaml")
     assert "next: storyreel review film.yaml --approve 1A" in shown.stdout and "0.168 USD" in shown.stdout
@@ -94,7 +77,7 @@ def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, 
     assert words(film) == {"1A": ["approved"], "1B": ["retake", "wfa"]}
     plan = json.loads(storyreel(film, "plan", "film.yaml", "--json").stdout)
     assert [take["review"] for take in plan["shots"]] == ["approved", "retake", "wfa", None]
-    noted = ledger.verdicts(take["key"] for take in plan["shots"])
+    noted = made.verdicts(take["key"] for take in plan["shots"])
     assert [verdict.note for verdict in noted.values()] == ["too dark", "too dark"]
     assert all(verdict.by for verdict in noted.values())
     assert "too dark (" in storyreel(film, "review", "film.yaml").stdout
@@ -108,7 +91,7 @@ def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, 
     assert "next: storyreel render film.yaml" in storyreel(film, "review", "film.yaml").stdout
 
 
-def test_a_retake_with_another_action_is_planned_with_it(film: Path, ledger: Ledger) -> None:
+def test_a_retake_with_another_action_is_planned_with_it(film: Path, made: Ledger) -> None:
     said = storyreel(film, "review", "film.yaml", "--retake", "1A", "--action", "She falls.")
     assert "1A take 1: retake, with a new action: She falls." in said.stdout
     plan = json.loads(storyreel(film, "plan", "film.yaml", "--json").stdout)
@@ -135,15 +118,15 @@ def test_a_retake_with_another_action_is_planned_with_it(film: Path, ledger: Led
     ],
 )
 def test_invalid_verdicts_are_refused_and_none_is_noted(
-    film: Path, ledger: Ledger, words: tuple[str, ...], told: str
+    film: Path, made: Ledger, words: tuple[str, ...], told: str
 ) -> None:
     refused = storyreel(film, "review", "film.yaml", *words)
     said = " ".join(refused.stderr.replace("│", " ").split())
     assert refused.returncode == 2 and told in said, refused.stderr
-    assert not ledger.has_verdicts
+    assert not made.has_verdicts
 
 
-def test_on_a_terminal_each_shot_that_waits_is_asked_about(film: Path, ledger: Ledger) -> None:
+def test_on_a_terminal_each_shot_that_waits_is_asked_about(film: Path, made: Ledger) -> None:
     leader, follower = pty.openpty()
     try:
         asked = subprocess.Popen(
@@ -162,7 +145,7 @@ def test_on_a_terminal_each_shot_that_waits_is_asked_about(film: Path, ledger: L
 
 
 def test_takes_are_played_by_the_links_that_are_shown_while_a_player_runs(
-    film: Path, ledger: Ledger, wait_until: Callable[[Callable[[], bool]], None]
+    film: Path, made: Ledger, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
     assert "play: " not in storyreel(film, "review", "film.yaml").stdout, "no link that leads nowhere"
     home = Home.of()

@@ -6,7 +6,6 @@ import json
 from io import StringIO
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from storyreel.flows.planning.plan import make_plan
@@ -41,13 +40,6 @@ shots:
   - {shot: 1B, action: Fog., provider: apiyi}
   - {shot: 1C, action: Sun., first_frame: "https://x.example/a.png", last_frame: "https://x.example/b.png"}
 """
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    file = tmp_path / "film.yaml"
-    file.write_text(FILM)
-    return file
 
 
 def compatibilities(film: Path) -> dict[tuple[str, str], Compatibility]:

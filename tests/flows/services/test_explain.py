@@ -52,13 +52,6 @@ def explained(file: Path, shot: str, provider: str, environment: Mapping[str, st
     return explain(film, plan, find_take(plan, shot, take), environment)
 
 
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    file = tmp_path / "film.yaml"
-    file.write_text(FILM)
-    return file
-
-
 @pytest.fixture(scope="module", params=sorted(SERVICES))
 def service(request: pytest.FixtureRequest) -> Iterator[tuple[Emulator, dict[str, str]]]:
     """Each service in turn, and the environment in which it is found."""

@@ -23,13 +23,6 @@ shots:
 """
 
 
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    file = tmp_path / "film.yaml"
-    file.write_text(FILM)
-    return file
-
-
 def storyreel(folder: Path, *words: str, **told: str) -> subprocess.CompletedProcess[str]:
     """The command, with a key and a service that nobody answers at: whatever it asked would fail."""
     environment = {**os.environ, "APIYI_API_KEY": "sk-none", "APIYI_BASE_URL": "http://127.0.0.1:9", **told}
