@@ -20,7 +20,7 @@ from storyreel.flows.production.film_folder import (
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import HOME
-from storyreel.tasks.storage.bucket import Bucket, BucketError
+from storyreel.tasks.storage.bucket import Bucket, BucketError, FileState
 from storyreel.tasks.storage.disk import in_words, try_folder
 
 _FIRST, _LAST = "sequence.mp4", MANIFEST
@@ -39,6 +39,8 @@ class Delivery:
     def __init__(self, folder: Path, source: FilmSource, bucket: Bucket | None = None) -> None:
         self.folder = folder
         self._source, self._bucket = source, bucket
+        self._fetched: dict[str, tuple[FileState, _Mark]] = {}
+        """What was fetched, as it was there and as it was here then."""
 
     def destination(self, name: str) -> Path | str:
         """The place of a file of the film after delivery: an absolute path, or an address."""
@@ -66,7 +68,7 @@ class Delivery:
         files = {file.name: file for file in self.folder.iterdir() if file.is_file() and not file.name.startswith(".")}
         before = subtitle_files(self._bucket.url)
         for name in sorted(files, key=lambda name: (name != _FIRST, name == _LAST, name)):
-            self._bucket.put(files[name], name)
+            self._put(name)
         for name in {*_OPTIONAL, *before}:
             if name not in files:
                 self._bucket.remove(name)
@@ -74,8 +76,14 @@ class Delivery:
     def deliver_files(self, names: Iterable[str]) -> None:
         """Copy these files, named within the folder, to the bucket. Raises BucketError."""
         for name in names if self._bucket else ():
-            assert self._bucket
-            self._bucket.put(self.folder / name, name)
+            self._put(name)
+
+    def _put(self, name: str) -> None:
+        assert self._bucket
+        known = self._fetched.get(name)
+        if known and known[0].version and known == (self._bucket.state(name), _mark(self.folder / name)):
+            return  # It is there.
+        self._bucket.put(self.folder / name, name)
 
     def fetch(self, name: str, size: int) -> None:
         """Copy a file that was delivered to the bucket into the folder, if it has so many bytes and can be had.
@@ -83,8 +91,9 @@ class Delivery:
         No two signatures have the same bytes: a film in which nothing has changed stays as it was delivered.
         """
         with suppress(BucketError):  # The film is made again; its delivery reports a bucket that cannot be reached.
-            if self._bucket and self._bucket.size(name) == size:
-                self._bucket.get(name, self.folder / name)
+            state = self._bucket.state(name) if self._bucket else None
+            if self._bucket and state and state.size == size and self._bucket.get(name, self.folder / name):
+                self._fetched[name] = state, _mark(self.folder / name)
 
     def remove_deliverables(self, kept: Iterable[str]) -> dict[str, str]:
         """Remove the deliverables of the film there that are none of it any more; called before its manifest is
@@ -97,6 +106,15 @@ class Delivery:
                 else:
                     (self.folder / file).unlink(missing_ok=True)
         return {name: files[0] for name, files in earlier.items() if name in set(kept) and files}
+
+
+_Mark = tuple[int, ...]
+
+
+def _mark(file: Path) -> _Mark:
+    """Another one if the file was replaced or written to."""
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def try_destination(out: str | Path | None, source: FilmSource, plan: Plan, home: Home) -> str | Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mux import FileMetadata, PictureRange, mux
 from storyreel.tasks.join.overlay import OverlaidClip, with_overlaid
-from storyreel.tasks.join.pieces import HouseCache, PicturePiece, SoundPiece
+from storyreel.tasks.join.pieces import HouseCache, PicturePiece, SharedPieces, SoundPiece
 from storyreel.tasks.join.sound.film import encode_film_sound
 from storyreel.tasks.join.sound.layers import PLAIN, FilmSound
 from storyreel.tasks.join.sound.level import ReachedLevel
@@ -97,9 +98,9 @@ async def assemble_film(
 
     `signing` are the Content Credentials that it gets. Encoded sound is found and stored in the house cache. Equal
     input gives equal bytes, but for the signature: if `out` has those of a film that was joined of the same pieces, it
-    stays; one that is signed and was delivered is brought to `out` by `fetch`, if that is of so many bytes. Else the
-    film is verified before it replaces `out`: on MediaError, CredentialsError or cancellation an `out` that was there
-    is unchanged.
+    stays; one that is signed and was delivered, by any of the hosts that share pieces, is brought to `out` by `fetch`,
+    if that is of so many bytes. Else the film is verified before it replaces `out`: on MediaError, CredentialsError or
+    cancellation an `out` that was there is unchanged.
     """
     cut, house, clips = composition.cut, composition.house, composition.clips
     ranges = list(with_overlaid(list(picture_ranges(cut, clips, composition.dissolves)), composition.overlaid))
@@ -122,7 +123,8 @@ async def assemble_film(
             signing.write(film, signed)
             signed.replace(film)
 
-    made = await asyncio.to_thread(_find, out, record, fetch if signing else None)
+    shared, fetch = (cache.shared, fetch) if signing else (None, None)
+    made = await asyncio.to_thread(_find, out, record, shared, fetch)
     if made is None:
         await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
         async with in_threads(replacing(out, durable=True)) as film:
@@ -135,6 +137,8 @@ async def assemble_film(
             size = await asyncio.to_thread(lambda: film.stat().st_size)
         made = _Made(digest=digest, samples=samples, size=size)
         await asyncio.to_thread(write_whole, record, made.model_dump_json())
+        if shared:
+            await asyncio.to_thread(shared.note, record.parent.name, record.name, made.model_dump_json())
     if progress:
         progress(1.0)
     return FilmFile(path=out, digest=made.digest, frames=cut.frames, rate=cut.rate,
@@ -179,16 +183,25 @@ def _record_file(
     return cache.folder_of(key) / "film.json"
 
 
-def _find(film: Path, record: Path, fetch: Callable[[int], object] | None) -> _Made | None:
-    """The record, if the film is what was made then, to the byte. Reads it; one that is not there is fetched before."""
-    try:
-        made = _Made.model_validate_json(record.read_bytes())
-        if fetch and made.size and not film.exists():
-            film.parent.mkdir(parents=True, exist_ok=True)
-            fetch(made.size)
-        return made if file_digest(film) == made.digest else None
-    except (OSError, ValidationError):
-        return None
+def _find(film: Path, record: Path, shared: SharedPieces | None, fetch: Callable[[int], object] | None) -> _Made | None:
+    """The record, of this host or shared by another, if the film is what was made then, to the byte. Reads it; one that
+    is not there is fetched before."""
+    for text in _records(record, shared):
+        with suppress(OSError, ValidationError):
+            made = _Made.model_validate_json(text)
+            if fetch and made.size and not film.exists():
+                film.parent.mkdir(parents=True, exist_ok=True)
+                fetch(made.size)
+            if file_digest(film) == made.digest:
+                return made
+    return None
+
+
+def _records(record: Path, shared: SharedPieces | None) -> Iterator[bytes]:
+    with suppress(OSError):
+        yield record.read_bytes()
+    if shared and (found := shared.noted(record.parent.name, record.name)):
+        yield found
 
 
 def picture_ranges(

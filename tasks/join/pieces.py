@@ -216,6 +216,14 @@ class SharedPieces:
 
         self._try(upload)
 
+    def note(self, name: str, file: str, text: str) -> None:
+        """Share a small file of what was made under a key."""
+        self._try(lambda: self._bucket.inside(_place(name)).write(file, text.encode()))
+
+    def noted(self, name: str, file: str) -> bytes | None:
+        """The small file that was shared under a key; None if there is none, or the bucket cannot be reached."""
+        return self._try(lambda: self._bucket.inside(_place(name)).read(file, _LARGEST_RECORD))
+
     def _try(self, attempt: Callable[[], Result]) -> Result | None:
         if time.monotonic() < self._paused_until:
             return None

@@ -15,7 +15,9 @@ from storyreel.flows.production.delivery import Delivery
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.reading import read
+from storyreel.tasks.credentials.certificate import certificate_of
 from storyreel.tasks.home import Home
+from storyreel.tasks.settings import CERTIFICATE, CERTIFICATE_KEY, CLIPS_URL, HOME
 from storyreel.tasks.storage.bucket import Bucket
 from tests.flows.scattered import scattered
 
@@ -66,7 +68,13 @@ async def test_a_film_is_delivered_to_an_address_whole(
     assert not list((Home.of().root / "delivering").iterdir())
 
 
-async def test_a_signed_film_in_which_nothing_changed_stays_as_it_was_delivered(bucket: str, tmp_path: Path) -> None:
+async def test_a_signed_film_in_which_nothing_changed_stays_as_it_was_delivered_by_any_host(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hosts share their pieces and a certificate; what is there is not sent again."""
+    own = str(certificate_of().key_file)
+    for name, value in {CLIPS_URL: f"{bucket}clips", CERTIFICATE: own, CERTIFICATE_KEY: own}.items():
+        monkeypatch.setenv(name, value)
     film, out = tmp_path / "film.yaml", f"{bucket}signed"
     film.write_text(
         "storyboard: 1\ntitle: Film\ncredentials: true\ndefaults: {provider: animatic}\nformat: {resolution: 480p}\n"
@@ -79,8 +87,16 @@ async def test_a_signed_film_in_which_nothing_changed_stays_as_it_was_delivered(
         system.invalidate_cache()
         return [system.cat_file(f"{out}/{name}") for name in names]
 
+    sent: list[str] = []
+    put = Bucket.put
+    monkeypatch.setattr(Bucket, "put", lambda vault, file, name: (sent.append(name), put(vault, file, name))[1])
     first = await delivered()
-    assert await delivered() == first
+    assert set(names) <= set(sent)
+    for host in ("home", "other"):
+        monkeypatch.setenv(HOME, str(tmp_path / host) if host == "other" else str(Home.of().root))
+        sent.clear()
+        assert await delivered() == first, host
+        assert "manifest.json" in sent and not set(names) & set(sent)
 
 
 def test_subtitles_in_languages_that_a_film_no_longer_has_are_removed_at_its_address(
