@@ -174,12 +174,16 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
 
 
 def apart(films: list[Prepared]) -> list[Prepared]:
-    """Return the deployments. Raises NotAllowed if two storyboards would put their films into one folder."""
+    """Return the deployments. Raises NotAllowed if two of them would put different films into one folder.
+
+    One storyboard with other variables is another film, which would replace the first at each run.
+    """
     taken: dict[str, Prepared] = {}
     for each in films:
         other = taken.setdefault(each.film.out, each)
-        sources = {FilmSource.of(one.request.run.storyboard, "").place for one in (other, each)}
-        if len(sources) > 1:
+        runs = [one.request.run for one in (other, each)]
+        places = {FilmSource.of(run.storyboard, "").place for run in runs}
+        if len(places) > 1 or runs[0].vars != runs[1].vars:
             two = f"{other.film.full_name} and {each.film.full_name}"
             raise NotAllowed(f"{two} would both put their films into {each.film.out}", hint="give each its own `out`")
     return films

@@ -26,7 +26,7 @@ from storyreel.flows.production.slots.lost_slots import release_lost_slots
 from storyreel.flows.servers.choose import prepared_server, report_to_server
 from storyreel.flows.servers.prefect_internals import HandoverRunner, outlast_console
 from storyreel.flows.terminal import Terminal
-from storyreel.specs.problems.phrases import shown
+from storyreel.specs.problems.phrases import counted, shown
 from storyreel.tasks.home import Home
 
 _QUERY_SECONDS = 5
@@ -61,24 +61,33 @@ def server(console: Terminal) -> Iterator[str]:
         yield pages
 
 
-def serve(
-    requests: Sequence[DeploymentRequest], existing: Mapping[str, DeploymentResponse], pages: str, console: Terminal
-) -> None:
-    """Register films and render each whenever it is due, until Ctrl-C. Raises StoryboardError and RunFailed.
+def prepare(requests: Sequence[DeploymentRequest], existing: Mapping[str, DeploymentResponse]) -> list[Prepared]:
+    """Find out what serving these films will change. Raises StoryboardError, FolderTaken and NotAllowed.
 
-    `existing` are the deployments that the server has, by their full names; `pages` is its pages URL.
+    `existing` are the deployments that the server has, by their full names.
     """
-    films = apart([prepared(request, existing, is_process_pool=False) for request in requests])
+    return apart([prepared(request, existing, is_process_pool=False) for request in requests])
+
+
+def serve(films: Sequence[Prepared], pages: str, console: Terminal) -> None:
+    """Register films and render each whenever it is due, until Ctrl-C. Raises RunFailed.
+
+    `pages` is the URL of the server's pages.
+    """
     # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
     os.environ["PYTHONSAFEPATH"] = "1"
     console.outlast()
     outlast_console()
     with playing(Home.of(), partial(console.print, soft_wrap=True)):
-        asyncio.run(_serve(films, pages, console))
-    console.print("stopped; nothing is rendered until it is served again")
+        handed_over = asyncio.run(_serve(films, pages, console))
+    stopped = "stopped; nothing is rendered until it is served again"
+    if handed_over:
+        stopped = f"{stopped}; then {counted(handed_over, 'run')} will continue"
+    console.print(stopped)
 
 
-async def _serve(films: Sequence[Prepared], pages: str, console: Terminal) -> None:
+async def _serve(films: Sequence[Prepared], pages: str, console: Terminal) -> int:
+    """Serve films until a signal ends it; returns how many runs were under way then."""
     # What paused the deployments must be known when they are served again, so the runner does not pause them.
     runner = HandoverRunner(
         name="storyreel serve",
@@ -98,13 +107,15 @@ async def _serve(films: Sequence[Prepared], pages: str, console: Terminal) -> No
     finally:
         for each in served:
             await _pause(each, console)
+    return runner.handed_over
 
 
 async def _register(film: Prepared, runner: HandoverRunner, pages: str, console: Terminal) -> UUID:
     if film.replaced:
         name = f"note: this replaces the deployment of {film.replaced}; --name gives it another name"
         console.print(name, soft_wrap=True)
-    options, title = film.request.options, film.film.title
+    options = film.request.options
+    title = f"{film.film.title} as {options.name}" if options.name else film.film.title
     await service_limits.ensure_limits(film.request.limits, options.limits)
     for lost in await release_lost_slots(film.request.limits):
         console.print(f"note: {lost}", soft_wrap=True)

@@ -274,8 +274,12 @@ class HandoverRunner(Runner):
     The run processes get SIGTERM, on which a run schedules itself again; after 25 s they are cancelled.
     """
 
+    handed_over = 0
+    """How many runs were under way when it was stopped."""
+
     async def cancel_all(self) -> None:
         runs = [process for process in psutil.Process().children() if _is_run(process)]
+        self.handed_over += len(runs)
         for process in runs:
             process.terminate()
         for _ in range(int(_HAND_OVER_SECONDS / _LOOK_SECONDS)):

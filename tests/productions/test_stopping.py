@@ -109,19 +109,22 @@ async def test_a_process_that_serves_hands_its_run_over_when_it_is_told_to_end(s
         os.killpg(first.pid, signal.SIGINT)
         assert first.wait(PATIENCE) == 0
     assert state_of(run).name == "AwaitingRetry", "scheduled again before the process has ended"
+    log = tmp_path / "serving.log"
+    assert "then 1 run will continue" in log.read_text() and "this changes" not in log.read_text()
     let_them_finish(stage)
-    with serving("served", stage.environment, tmp_path):
+    with serving("served", stage.environment, tmp_path, "--interval", "1d"):
         wait_until(lambda: state_of(run).is_final(), "the end")
+    assert "schedule: none → every 1d, UTC" in log.read_text()
     assert state_of(run).name == "Completed"
     assert len(stage.bought) == 2
 
 
 @contextmanager
-def serving(name: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def serving(name: str, environment: dict[str, str], folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """The command that serves the film."""
     with (folder / "serving.log").open("ab") as log:
         process = subprocess.Popen(
-            [STORYREEL, "serve", "film.yaml", "--name", name, "--yes"],
+            [STORYREEL, "serve", "film.yaml", "--name", name, "--yes", *options],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
     try:

@@ -140,7 +140,10 @@ def serve(
             _agreed(film, films, plan, existing.get(name), yes, console, must_have_keys=True)
             for film, (name, plan) in zip(films, plans, strict=True)
         ]
-        serving.serve(requests, existing, pages, console)
+        prepared = serving.prepare(requests, existing)
+        # That it is not served meanwhile is no change to tell of.
+        print_changes(console, [film for film in prepared if any(one.what != "paused" for one in film.changes)])
+        serving.serve(prepared, pages, console)
 
 
 def _deploy(films: Sequence[FilmOptions], yes: bool, console: Terminal) -> list[Deployed]:

@@ -94,6 +94,15 @@ def test_two_films_of_one_deployment_are_refused(films: Path) -> None:
         command._plans([FilmOptions(storyboard=films / "one.yaml")] * 2)
 
 
+def test_one_storyboard_with_other_variables_goes_into_another_folder(films: Path) -> None:
+    lyon = FilmOptions(storyboard=films / "one.yaml", pool="render", name="lyon", vars={"city": "Lyon"})
+    paris = lyon.model_copy(update={"name": "paris", "vars": {"city": "Paris"}})
+    with pytest.raises(NotAllowed, match="would both put their films into"):
+        command._print([lyon, paris], True)
+    command._print([lyon, paris.model_copy(update={"out": "paris"})], True)
+    command._print([lyon, lyon.model_copy(update={"name": "lyon-weekly"})], True)
+
+
 def test_nothing_is_deployed_if_one_of_the_films_cannot_be(run: Run, films: Path, client: SyncPrefectClient) -> None:
     (films / "two.yaml").write_text(FILM.replace("Twice a Day", "Film two").replace("action", "acton"))
     (films / "one.yaml").write_text(FILM.replace("Twice a Day", "Untouched"))
