@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -158,9 +157,8 @@ def _settle_from_lists(
 def is_unlisted(order: Purchase) -> bool:
     """Whether an order made no task that a list could have."""
     try:
-        mode = Mode(json.loads(order.order.request)["mode"])
-        return answers_at_once(load(order.order.provider), order.order.model, mode)
-    except (LookupError, ValueError, TypeError, StoryboardError):
+        return answers_at_once(load(order.order.provider), order.order.model, Mode(order.order.mode))
+    except (LookupError, ValueError, StoryboardError):
         return False  # of an earlier version, or not installed: such orders are not settled by a list either
 
 

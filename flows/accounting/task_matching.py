@@ -156,7 +156,7 @@ def _missing(order: Purchase, now: datetime, terms: ListTerms, is_proof: bool) -
         return _open(order, f"{_service(order)}'s list does not have it, but {why}")
     if now < end + terms.appears:
         ready = (end + terms.appears).astimezone()
-        return _open(order, f"{_service(order)} does not list it yet; after {ready:%H:%M} that proves something")
+        return _open(order, f"{_service(order)} does not list it yet; missing after {ready:%H:%M} it was never made")
     if begin < now - terms.kept:
         return _open(order, f"{_service(order)} does not list it, but the order is too old for that to prove something")
     why = f"{_service(order)}'s list has no {order.order.model} of {_span(order)} that it could be"
@@ -167,6 +167,8 @@ def _could_be(order: Purchase, task: RemoteTask, now: datetime) -> bool:
     if task.key:
         return task.key == order.order.key
     if task.model and task.model != order.order.model:
+        return False
+    if task.mode and order.order.mode not in ("", task.mode):
         return False
     return task.created is None or _is_of_its_time(order, task, now)
 

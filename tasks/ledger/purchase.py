@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypedDict
@@ -69,6 +70,14 @@ class Order(Frozen):
     def name(self) -> str:
         """For messages: `The Keeper 1B take 2`."""
         return f"{self.film} {self.slate} {'draft ' if self.is_draft else ''}take {self.take}"
+
+    @property
+    def mode(self) -> str:
+        """The mode of its request, a value of `Mode`; empty if an earlier version has ordered it without one."""
+        try:
+            return str(json.loads(self.request)["mode"])
+        except (LookupError, ValueError, TypeError):
+            return ""
 
     @property
     def is_draft(self) -> bool:

@@ -229,7 +229,7 @@ class Freepik(HostedProvider):
         return text_at(answer, "data", "error", "code"), next(filter(None, reasons), "")
 
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
-        """The ids and words of all tasks, as the list has no dates."""
+        """The ids and words of all tasks. There is a list for each mode and model, and none has dates."""
         found = []
         sold = (each for model in self._models.values() for each in model.modes.values())
         lists: list[tuple[Mode, str, str]] = [
@@ -244,6 +244,7 @@ class Freepik(HostedProvider):
                 RemoteTask(
                     task=self._task(mode, path, listed_task(self.name, entry)),
                     model=model,
+                    mode=mode,
                     detail=text_at(entry, "status").lower(),
                 )
                 for entry in entries

@@ -74,6 +74,8 @@ class RemoteTask(Frozen):
 
     task: str
     model: str = ""
+    mode: Mode | None = None
+    """The mode of its order; None if the list does not say."""
     created: datetime | None = None
     """The time of its order, with a time zone; None if the list does not say."""
     detail: str = ""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from storyreel.flows.accounting.task_matching import SKEW, Finding, ListTerms, match_tasks
 from storyreel.specs.money import Money
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.providers.provider import RemoteTask
@@ -55,6 +56,16 @@ def test_the_only_task_of_its_time_is_the_orders() -> None:
 def test_a_task_that_a_purchase_has_is_not_the_orders() -> None:
     assert verdict(an_order(), tasks=(a_task("t"), a_task("u")), claimed=("t",)) == ("attach", "u")
     assert verdict(an_order(), tasks=(a_task("t"),), claimed=("t",)) == ("never made", None)
+
+
+def test_a_task_of_another_mode_is_not_the_orders() -> None:
+    order = an_order()
+    asked = order.model_copy(update={"order": order.order.model_copy(update={"request": '{"mode":"image-to-video"}'})})
+    text, image = (a_task(mode, None).model_copy(update={"mode": mode}) for mode in (Mode.TEXT, Mode.IMAGE))
+    assert verdict(asked, tasks=(text, image)) == ("propose", image.task)
+    assert verdict(asked, tasks=(text,)) == ("never made", None)
+    # An earlier version stored no mode.
+    assert verdict(order, tasks=(text,)) == ("propose", text.task)
 
 
 def test_a_task_of_another_model_or_time_is_not_the_orders() -> None:
