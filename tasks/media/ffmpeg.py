@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -32,6 +33,9 @@ PATIENCE = 0.5
 """Seconds from SIGTERM to SIGKILL."""
 
 _ALWAYS = "-y -hide_banner -nostdin -nostats -v error -progress pipe:1 -filter_complex_threads 1"
+
+_FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
+"""What ffmpeg says of a disk or a quota that is full."""
 
 _KEPT_LINES, _KEPT_LETTERS = 12, 400
 """Last lines of ffmpeg's output in an error, and first characters of each: ffmpeg repeats whole filter graphs."""
@@ -92,10 +96,14 @@ async def _execute(command: list[str], frames: int | None, seconds: Fraction | N
         code = await process.wait()
     finally:
         await _end(process)
+    if code and (full := next((words for words in _FULL if words in output), "")):
+        # Each part of ffmpeg says it once more.
+        hint = "free disk space, or set STORYREEL_HOME to a folder on another disk"
+        raise MediaError(f"ffmpeg could not write: {full.lower()}", hint=hint, next="storyreel doctor")
     if code:
         raise MediaError(
             f"ffmpeg failed (exit {code}) while writing {command[-1]}: {output or 'no output'}",
-            hint="the file is damaged, the disk is full, or this ffmpeg does not work",
+            hint="the file is damaged, or this ffmpeg does not work",
             next="storyreel doctor",
         )
     return output

@@ -67,6 +67,15 @@ async def test_an_error_has_the_output_of_ffmpeg(tmp_path: Path) -> None:
     assert failed.value.hint
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+async def test_a_full_disk_is_told_in_a_line() -> None:
+    picture = ffmpeg.input("testsrc2=size=640x360:rate=24", f="lavfi")
+    with pytest.raises(MediaError) as failed:
+        await run(ffmpeg.output(picture, "/dev/full", **{"frames:v": 24, "f": "rawvideo"}))
+    assert failed.value.message == "ffmpeg could not write: no space left on device"
+    assert "STORYREEL_HOME" in failed.value.hint
+
+
 def test_an_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(MediaError("what and where", hint="what next")))
     assert (error.message, error.hint, str(error)) == ("what and where", "what next", "what and where; what next")
