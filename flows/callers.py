@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import time
 
@@ -66,10 +67,15 @@ class CallerProtocol(H11Protocol):
 
 
 def listen(host: str, port: int, next: str) -> socket.socket:
-    """A socket that listens. Raises RunFailed, with the command to run `next`, if the address cannot be used."""
+    """A socket that listens. Raises RunFailed if the address cannot be used; the command `next` takes another port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise RunFailed(f"cannot listen on {host}:{port}: {why}", next=next) from error
+        # A host without an address has a number of its own; Python adds the address to the words.
+        why = (error.strerror or str(error)).partition(" (while")[0].lower()
+        message = f"cannot listen on {host}:{port}: {why}"
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise RunFailed(message, next=next) from error
+        hint = "--host is an address of this machine: 127.0.0.1, or 0.0.0.0 for all that it has"
+        raise RunFailed(message, hint=hint) from error

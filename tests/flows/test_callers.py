@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from storyreel.flows import callers
 from storyreel.flows.callers import CallerProtocol
+from storyreel.flows.errors import RunFailed
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 WHOLE = HEAD + b"body"
@@ -100,3 +101,10 @@ async def test_unfinished_requests_shut_nobody_out(sent: bytes, monkeypatch: pyt
         assert b"heard" in await said(reader)
         for _, one in [*others, (reader, writer)]:
             one.close()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid"])
+def test_a_host_of_another_machine_is_not_answered_with_another_port(host: str) -> None:
+    with pytest.raises(RunFailed, match=f"cannot listen on {host}:0: [a-z -]+; --host is an address") as failed:
+        callers.listen(host, 0, next="storyreel player --port 0")
+    assert not failed.value.next

@@ -76,6 +76,7 @@ def test_a_film_of_one_language_has_nothing_to_translate(translate: Translate) -
     Path("film.yaml").write_text(FILM.replace("[en, fr]", "[en]"))
     code, _, told = translate()
     assert code == 2 and "film.yaml:3:12: the film has no language to translate into" in told
+    assert told.endswith("next: storyreel translate film.yaml --extract\n")
 
 
 def test_a_file_that_cannot_be_read_is_told_and_left(translate: Translate) -> None:
