@@ -39,7 +39,10 @@ def translate(
     if len(film.languages) < 2:
         where = film.where("languages") if film.languages else film.where()
         message = "the film has no language to translate into"
-        raise StoryboardError([Problem(where, message, "name its own and the others: `languages: [en, fr]`")])
+        hint = "name its own and the others: `languages: [en, fr]`"
+        # `validate` would find nothing wrong.
+        next = f"storyreel translate {shlex.quote(str(storyboard))} --extract"
+        raise StoryboardError([Problem(where, message, hint)], next=next)
     translations = read_translations(film)
     if extract:
         translations = _extract(film, translations)
