@@ -220,6 +220,13 @@ titles: [{title: Two Rooms, from: 9f, to: 27f, fade: 4f}]
 )
 
 
+@pytest.fixture
+def unmoved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawings that leave no room for the titles of the film, so that they are as they are without."""
+    monkeypatch.setattr("storyreel.tasks.request.board.words_seen", lambda *_: ())
+
+
+@pytest.mark.usefixtures("unmoved")
 async def test_words_over_a_dissolve_are_laid_over_what_is_beneath_and_again_alone_when_they_change(
     first: Rendering, film: Path, tmp_path: Path
 ) -> None:
@@ -249,6 +256,7 @@ async def test_words_over_a_dissolve_are_laid_over_what_is_beneath_and_again_alo
     assert again[:17] == plain[:17] and again[20] != plain[20] and again[38:] == plain[38:]
 
 
+@pytest.mark.usefixtures("unmoved")
 async def test_clips_of_another_encoder_are_copied_until_words_lie_over_one_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
