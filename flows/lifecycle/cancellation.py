@@ -9,8 +9,8 @@ The reasons, and what each does:
   Orders stand, and the run is scheduled again, so that another process continues it.
 - *Begun again*: the server was away when a deployed run needed it, or has counted the run as lost, as it does on its
   return. The run is scheduled again as soon as the server answers.
-- *Taken*: Prefect's record says that the run has ended or belongs to another process. This process stops and changes
-  nothing.
+- *Taken*: Prefect's record says that the run has ended or belongs to another process, or the runner says that it sees
+  to that. This process stops and changes nothing.
 Everything else that ends a process is a crash; the process cannot record that.
 
 A run does not need its console: where that is closed, the run goes on without it.
@@ -51,7 +51,7 @@ from storyreel.flows.servers.availability import PATIENCE, current_server, pause
 from storyreel.flows.servers.choose import is_server_lost, uses_ephemeral_server
 from storyreel.flows.servers.prefect_internals import (
     EndedRun,
-    is_cancel_announced,
+    announced_end,
     keep_state,
     outlast_console,
     outlast_deployment_slot,
@@ -163,10 +163,13 @@ class StopHandler:
 
     async def _reason_without_request(self) -> StopReason:
         """The reason of a run whose process is told to end. The runner of a deployed run sends SIGTERM both when it is
-        asked to cancel the run and when it is stopped itself; it announces the one, unless it is cut off from the run,
-        whose record then says it."""
-        if not self._is_deployed or is_cancel_announced():
+        asked to cancel the run and when it is stopped itself. It announces the one, unless the run was too busy to hear
+        it: then the run's record says it."""
+        announced = announced_end()
+        if not self._is_deployed or announced == "cancel":
             return StopReason.CANCELLED
+        if announced:
+            return StopReason.TAKEN
         record = None
         with suppress(httpx.HTTPError, TimeoutError):
             async with asyncio.timeout(_HANDOVER_SECONDS), get_client() as client:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psutil
@@ -120,9 +120,10 @@ def pass_for_prefects(handler: Any) -> Any:
     return before
 
 
-def is_cancel_announced() -> bool:
-    """Whether the runner of this process has announced that its SIGTERM cancels the run."""
-    return control_listener.get_intent() == "cancel"
+def announced_end() -> Literal["cancel", "reschedule", "relinquish"] | None:
+    """The purpose of its SIGTERM that the runner of this process has announced; None if it has announced none. For the
+    last two the runner, or what has begun it, sees to the run's next state."""
+    return control_listener.get_intent()
 
 
 async def wait_for_events(seconds: float = CONFIRM_SECONDS) -> bool:

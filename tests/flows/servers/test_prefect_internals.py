@@ -22,6 +22,7 @@ import httpx
 import pytest
 from prefect import flow, get_client
 from prefect._internal import control_listener
+from prefect._internal.attempt_control import Intent
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
@@ -293,23 +294,32 @@ def test_the_block_for_slack_passes_an_address_of_e_mail_on_to_apprise() -> None
 
 
 @pytest.mark.usefixtures("prefect_server")
-async def test_a_run_that_its_runner_cancels_is_not_handed_over_although_the_server_does_not_say_so(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("intent", "told", "state"),
+    [
+        ("cancel", "cancelled; what was finished is kept", "Cancelled"),
+        ("reschedule", "another process has it", "Running"),
+        ("relinquish", "another process has it", "Running"),
+    ],
+)
+async def test_a_run_is_told_by_its_runner_why_it_ends_and_not_by_the_server_alone(
+    intent: Intent, told: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A film whose orders stood, and whose scenes went on, would go on to cost money."""
+    """A cancelled film that took the silence of a slow server for a handover would leave its orders, and its scenes
+    would go on to cost money. One that `prefect flow-run execute` hands over is left to that."""
     monkeypatch.setattr(cancellation, "pause_after", lambda _: 60)
     monkeypatch.setattr(cancellation, "_HANDOVER_SECONDS", 0.2)
-    studio, read = SimpleNamespace(keeps_orders=True), PrefectClient.read_flow_run
+    studio = SimpleNamespace(keeps_orders=True)
 
     async def no_answer(client: PrefectClient, run: UUID) -> FlowRun:
-        return await (asyncio.Future() if studio.keeps_orders else read(client, run))
+        return await asyncio.Future()
 
     @flow
     @stoppable
     async def film() -> None:
         stop_handler().use_studio(cast("Studio", studio))
-        monkeypatch.setattr(PrefectClient, "read_flow_run", no_answer)
-        assert await channel.signal(run.id, "cancel") is ControlSignalStatus.ACKNOWLEDGED
+        away.setattr(PrefectClient, "read_flow_run", no_answer)
+        assert await channel.signal(run.id, intent) is ControlSignalStatus.ACKNOWLEDGED
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(60)
 
@@ -321,11 +331,11 @@ async def test_a_run_that_its_runner_cancels_is_not_handed_over_although_the_ser
         monkeypatch.setenv("PREFECT__CONTROL_PORT", str(port))
         monkeypatch.setenv("PREFECT__CONTROL_TOKEN", token)
         try:
-            with pytest.raises(Stopped, match="cancelled; what was finished is kept"):
+            with pytest.raises(Stopped, match=told), pytest.MonkeyPatch.context() as away:
                 await run_flow(film, run)
         finally:
             control_listener.reset_for_testing()
-    assert not studio.keeps_orders
+    assert studio.keeps_orders is (intent != "cancel")
     async with get_client() as client:
         record = await client.read_flow_run(run.id)
-    assert record.state and record.state.is_cancelled()
+    assert record.state and record.state.name == state
