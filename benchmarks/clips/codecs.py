@@ -20,7 +20,7 @@ from statistics import median
 from benchmarks.clips.conforming import HOUSE, likeness, make_clip
 from benchmarks.clips.examining import cpu_seconds
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.conform import Conforming, HouseClip, conform_clip
 from storyreel.tasks.media.house_format import HouseFormat
 
 FRAMES = 2 * HOUSE.rate.nominal
@@ -53,7 +53,8 @@ def main() -> None:
         for _ in range(rounds):
             for way, house in WAYS.items():
                 into, made = Path(name) / "house", list[HouseClip]()
-                work = partial(conform_clip, clip, EditPoints(0, FRAMES), house, keep_sound=False, into=into, accept="")
+                how = Conforming(EditPoints(0, FRAMES), house, keep_sound=False, accept="")
+                work = partial(conform_clip, clip, how, into=into)
                 taken[way].append(cpu_seconds(lambda work=work, made=made: made.append(asyncio.run(work()))))  # type: ignore[misc]
                 picture = made[0].picture
                 if way not in facts:
