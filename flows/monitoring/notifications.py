@@ -83,6 +83,14 @@ class Told(Frozen):
         return self.model_dump(mode="json")
 
 
+def can_send_mail(channel: Channel) -> bool:
+    """Whether Apprise, which sends the mail, takes the addresses of server, sender and recipients."""
+    from apprise import Apprise
+
+    address = _mail_address(channel.address.get_secret_value(), channel.to)
+    return bool(Apprise.instantiate(address, suppress_exceptions=True))
+
+
 async def set_channel(channel: Channel, names: Collection[Name], pages: str) -> ToldChannel:
     """Tell a channel of these occasions and of no others. What a person has paused stays paused.
 

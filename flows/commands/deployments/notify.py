@@ -95,7 +95,7 @@ def notify(
 
 
 def _channels(slack: str | None, webhook: str | None, email: list[str] | None, smtp: str | None) -> list[Channel]:
-    from storyreel.flows.monitoring.notifications import Channel
+    from storyreel.flows.monitoring.notifications import Channel, can_send_mail
 
     found = []
     for name, option, given in (("slack", "--slack", slack), ("webhook", "--webhook", webhook)):
@@ -110,7 +110,12 @@ def _channels(slack: str | None, webhook: str | None, email: list[str] | None, s
             raise typer.BadParameter(f"--email: {shown(wrong)!r} is not an address; for example ana@example.com")
         address = _asked("--smtp", smtp)
         _require_url("--smtp", address, "smtp", "smtps")
-        found.append(Channel(name="email", address=SecretStr(address), to=tuple(dict.fromkeys(email))))
+        mail = Channel(name="email", address=SecretStr(address), to=tuple(dict.fromkeys(email)))
+        if not can_send_mail(mail):
+            raise typer.BadParameter(
+                "--email, and `from=` of --smtp, want whole addresses of e-mail, such as films@example.com"
+            )
+        found.append(mail)
     return found
 
 
