@@ -9,7 +9,6 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -53,17 +52,6 @@ def server_in_settings() -> NamedServer | None:
     """The server that Prefect's settings name, as `prefect` uses it; None if they name none."""
     set_prefect_defaults()
     return named_server()
-
-
-def prefect_folders() -> dict[Path, str]:
-    """The folders in which Prefect keeps its database and the results of tasks on this host, each with what is kept."""
-    set_prefect_defaults()
-    from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH
-
-    return {
-        Path(PREFECT_HOME.value()): "Prefect's records",
-        Path(PREFECT_LOCAL_STORAGE_PATH.value()): "results of tasks",
-    }
 
 
 def check_services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Connection]:

@@ -25,6 +25,8 @@ from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_stor
 from storyreel.flows.diagnostics.connectivity import Connection
 from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.diagnostics.prefect_checks import check_prefect
+from storyreel.flows.servers.choose import set_prefect_defaults
+from storyreel.flows.servers.local import prefect_folders
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import abridged, counted, listed, reason
@@ -283,10 +285,11 @@ def _disk_space(root: Path) -> Check:
 
 def _folders(home: Home) -> Iterator[Check]:
     """Nothing, or the folders and the ledger of the home that exist and cannot be written to, and those of Prefect."""
+    set_prefect_defaults()
     choose, choose_prefect = "set STORYREEL_HOME to another folder", "set PREFECT_HOME to another folder"
     kept = {home.clips().root: "clips", home.house: "conformed clips", home.packs: "storyboards"}
     places = {folder: (what, choose) for folder, what in kept.items() if os.path.lexists(folder)}
-    places |= {folder: (what, choose_prefect) for folder, what in connectivity.prefect_folders().items()}
+    places |= {folder: (what, choose_prefect) for folder, what in prefect_folders().items()}
     for folder, (what, how) in places.items():
         try:
             try_folder(folder, what, how)

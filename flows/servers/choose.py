@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -53,6 +54,8 @@ def set_prefect_defaults() -> None:
     """Set the environment variables of a run that the user has not set. Call before Prefect is imported."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    # What needs the folder, and `doctor`, say so themselves.
+    warnings.filterwarnings("ignore", "Failed to create the Prefect home directory", UserWarning)
 
 
 RunServer = EphemeralServer | BorrowedServer

@@ -20,6 +20,7 @@ from storyreel.flows.errors import RunFailed
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
+from storyreel.tasks.storage.disk import try_folder
 
 _START_SECONDS = 300
 """Time for a server to start whose process lives: 20 s on two slow cores in an empty PREFECT_HOME, and more than 90
@@ -120,7 +121,8 @@ def wait_until_ready(
 ) -> None:
     """Return when a server process answers at its port; `tell` is called with what is awaited, again and again.
 
-    Raises RunFailed with the first error of its log, else the last line, and `next`.
+    Raises DiskError if Prefect's folders take no files, else RunFailed with the first error of its log, or the last
+    line, and `next`.
     """
     begun = time.monotonic()
     while not (probe(port) == "prefect" and listens(process.pid, port)):
@@ -136,8 +138,20 @@ def wait_until_ready(
             reason = f"no answer in {seconds:.0f} s"
             if has_ended:
                 reason = [*errors[:1], *lines[-1:], f"its process ended with exit code {process.poll()}"][0]
+            for folder, what in prefect_folders().items():
+                try_folder(folder, what, "set PREFECT_HOME to another folder")
             raise RunFailed(f"Prefect's server did not start: {reason}", next=next)
         time.sleep(0.05)
+
+
+def prefect_folders() -> dict[Path, str]:
+    """The folders in which Prefect keeps its database and the results of tasks on this host, each with what is kept."""
+    from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH
+
+    return {
+        Path(PREFECT_HOME.value()): "Prefect's records",
+        Path(PREFECT_LOCAL_STORAGE_PATH.value()): "results of tasks",
+    }
 
 
 def listens(pid: int, port: int) -> bool:

@@ -17,6 +17,7 @@ from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import choose, ephemeral
 from storyreel.flows.servers.choose import kept_seconds
 from storyreel.flows.servers.ephemeral import FOR_ONE_RUN, EphemeralServer
+from tests.flows.conftest import Command
 from tests.flows.servers.test_packed_database import automate
 from tests.prefect_server import move_in
 
@@ -106,3 +107,13 @@ def test_it_is_kept_where_a_person_looks_on_or_as_the_variable_says(monkeypatch:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("STORYREEL_KEEP_MINUTES", "0")
     assert kept_seconds() == 0
+
+
+def test_a_folder_of_prefects_that_takes_no_files_is_named(cold_storyreel: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "film.yaml").write_text("storyboard: 1\ntitle: F\nshots: [{shot: 1A, action: A lamp.}]\n")
+    home = tmp_path / "file" / "prefect"
+    done = cold_storyreel("render", "film.yaml", PREFECT_HOME=str(home))
+    assert done.returncode == 1
+    assert f"storyreel: Prefect's records cannot be written to {home}: " in done.stderr
+    assert "set PREFECT_HOME to another folder" in done.stderr and "Warning" not in done.stderr
