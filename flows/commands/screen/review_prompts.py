@@ -17,6 +17,8 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.player.links import NO_LINKS, Links, is_playing
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import set_prefect_defaults
+from storyreel.flows.servers.local import local_server
+from storyreel.flows.servers.prefect_settings import is_server_named
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.language.slates import deliverable_of
 from storyreel.specs.problems.phrases import abridged
@@ -104,6 +106,8 @@ def record(planner: Planner, verdicts: Sequence[NewVerdict]) -> list[ResumedRun]
 
 def look_elsewhere(request: RunRequest, planner: Planner) -> list[RunElsewhere]:
     """The suspended runs that ask about takes of the film which the request does not show."""
+    if not (is_server_named() or local_server()):
+        return []  # Prefect's client takes longer to load than all else that is looked at.
     set_prefect_defaults()
     from storyreel.flows.review.suspended import runs_elsewhere
 
