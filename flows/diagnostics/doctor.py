@@ -26,7 +26,7 @@ from storyreel.flows.diagnostics.connectivity import Connection
 from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.servers.choose import set_prefect_defaults
-from storyreel.flows.servers.local import prefect_folders
+from storyreel.flows.servers.readiness import prefect_folders
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import abridged, counted, listed, reason

@@ -23,6 +23,7 @@ from storyreel.flows.servers.kept import end_kept
 from storyreel.flows.servers.local import LASTING_LEASES, ServerRecord, Tell, pages_url, probe, record_path
 from storyreel.flows.servers.packed_database import provide_database
 from storyreel.flows.servers.prefect_settings import NamedServer, api_problem, default_port, local_port, named_server
+from storyreel.flows.servers.readiness import wait_until_ready
 from storyreel.tasks.ledger.owner import owner_of_process
 from storyreel.tasks.storage.files import write_whole
 
@@ -150,7 +151,7 @@ def _start_process(port: int, tell: Tell) -> ServerRecord:
         )
         try:
             server = ServerRecord(port=port, process=owner_of_process(started.pid))
-            local.wait_until_ready(started, port, log, f"look into {log_path}", tell)
+            wait_until_ready(started, port, log, f"look into {log_path}", tell)
             write_whole(record, server.model_dump_json())
         except BaseException:
             started.terminate()

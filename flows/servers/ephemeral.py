@@ -29,8 +29,9 @@ from typing import IO, Any
 from storyreel.flows.servers import kept as kept_servers
 from storyreel.flows.servers.garbage import collect_in_thread
 from storyreel.flows.servers.kept import Keeping
-from storyreel.flows.servers.local import LASTING_LEASES, Tell, free_port, pages_url, wait_until_ready
+from storyreel.flows.servers.local import LASTING_LEASES, Tell, free_port, pages_url
 from storyreel.flows.servers.packed_database import may_have_automations, provide_database
+from storyreel.flows.servers.readiness import wait_until_ready
 
 _END_SECONDS = 10
 

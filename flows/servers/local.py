@@ -1,36 +1,25 @@
-"""Prefect servers on this machine: probing a port, the server that `storyreel ui` started, waiting for a start."""
+"""Prefect servers on this machine: probing a port, and the server that `storyreel ui` started."""
 
 from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import psutil
 
-from storyreel.flows.errors import RunFailed
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
-from storyreel.tasks.storage.disk import try_folder
-
-_START_SECONDS = 300
-"""Time for a server to start whose process lives: 20 s on two slow cores in an empty PREFECT_HOME, and more than 90
-where ten other programs were at work."""
 
 _ANSWER_SECONDS = 10
 """Time for the server of `storyreel ui` to answer on a busy machine."""
-_USUAL_SECONDS = 8
-"""Time after which something else than imports is likely to be awaited."""
-
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 """Setting of a server that keeps the leases of limits in PREFECT_HOME. By default they are in its memory, and a server
 that is restarted counts their slots for good (3.9.1)."""
@@ -114,44 +103,6 @@ def free_port() -> int:
     """A port of this machine at which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
-
-
-def wait_until_ready(
-    process: subprocess.Popen[bytes], port: int, log: IO[bytes], next: str, tell: Tell = lambda text: None
-) -> None:
-    """Return when a server process answers at its port; `tell` is called with what is awaited, again and again.
-
-    Raises DiskError if Prefect's folders take no files, else RunFailed with the first error of its log, or the last
-    line, and `next`.
-    """
-    begun = time.monotonic()
-    while not (probe(port) == "prefect" and listens(process.pid, port)):
-        seconds = time.monotonic() - begun
-        prepares = ", which may be making its database" if seconds > _USUAL_SECONDS else ""
-        tell(f"waiting for Prefect's server{prepares}: {seconds:.0f} s")
-        if process.poll() is not None or seconds > _START_SECONDS:
-            log.seek(0)
-            lines = log.read().decode(errors="replace").strip().splitlines()
-            has_ended = process.poll() is not None
-            # Prefect's services that cannot be stopped, as they never began, are errors that follow from the first.
-            errors = [line.rpartition("| ERROR")[2].strip(" |") for line in lines if "| ERROR" in line]
-            reason = f"no answer in {seconds:.0f} s"
-            if has_ended:
-                reason = [*errors[:1], *lines[-1:], f"its process ended with exit code {process.poll()}"][0]
-            for folder, what in prefect_folders().items():
-                try_folder(folder, what, "set PREFECT_HOME to another folder")
-            raise RunFailed(f"Prefect's server did not start: {reason}", next=next)
-        time.sleep(0.05)
-
-
-def prefect_folders() -> dict[Path, str]:
-    """The folders in which Prefect keeps its database and the results of tasks on this host, each with what is kept."""
-    from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH
-
-    return {
-        Path(PREFECT_HOME.value()): "Prefect's records",
-        Path(PREFECT_LOCAL_STORAGE_PATH.value()): "results of tasks",
-    }
 
 
 def listens(pid: int, port: int) -> bool:
