@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import State
+from prefect import State, flow, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Completed, Scheduled
+from prefect.states import Completed, Running, Scheduled
 
 from storyreel.flows.planning.history import History
 from storyreel.flows.planning.model import Plan
@@ -86,3 +87,27 @@ async def test_the_silence_of_a_server_is_no_sign_that_nobody_picks_a_scene_up(m
     monkeypatch.setattr(scene_runs, "get_run_logger", lambda: logging.getLogger("run"))
     assert await scene_runs._wait_for_runs({"1": scene}) == []
     assert next(answers, None) is None, "it was waited for to its end"
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_a_cancelled_film_cancels_all_its_scenes_in_the_time_that_a_slow_server_takes_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Scenes that go on cost money, and the film's process is killed 30 s after it was cancelled."""
+    states = (Running(), Running(), Scheduled())
+
+    @flow
+    def scene() -> None: ...
+
+    async with get_client() as client:
+        runs = [(await client.create_flow_run(scene, state=state)).id for state in states]
+    all_are_asked, record = asyncio.Barrier(len(runs)), PrefectClient.set_flow_run_state
+
+    async def slowly(client: PrefectClient, *asked: Any, **options: Any) -> Any:
+        await all_are_asked.wait()
+        return await record(client, *asked, **options)
+
+    monkeypatch.setattr(PrefectClient, "set_flow_run_state", slowly)
+    await scene_runs._cancel(runs)
+    found = await scene_runs._read_states(runs)
+    assert [found[run].name for run in runs] == ["Cancelling", "Cancelling", "Cancelled"]
