@@ -11,7 +11,6 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
@@ -26,8 +25,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address. `64:ff9b:1::/48` (RFC 8215) is for private networks alone."""
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All that IANA gives out (IPv6 address space, read on 2026-11-29). What is outside is local, reserved or multicast."""
-_SPECIAL = tuple(map(ipaddress.ip_network, ("192.88.99.0/24", "3fff::/20")))
-"""Not for the public, but global to some versions of Python (IANA's special-purpose registries, read on 2026-11-29)."""
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.88.99.0/24", "2002::/16", "3fff::/20")))
+"""Not for the public, or in no use any more (6to4, RFC 7526), but global to some versions of Python (IANA's
+special-purpose registries, read on 2026-11-29)."""
 _ISATAP = (0x00005EFE, 0x02005EFE)
 """RFC 5214: the third of the four words of an address whose last is an IPv4 address."""
 _PRIVATE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa")
@@ -144,17 +144,11 @@ def is_public(address: Address) -> bool:
         low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if address.ipv4_mapped or address in _NAT64:
             return is_public(low)
-        if address not in _GLOBAL_UNICAST or not all(map(is_public, _tunnelled(address, low))):
+        # Routers may unwrap ISATAP's. Teredo's are in a range that is not global.
+        is_wrapped = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
+        if address not in _GLOBAL_UNICAST or (is_wrapped and not is_public(low)):
             return False
     return address.is_global and not address.is_multicast and not any(address in special for special in _SPECIAL)
-
-
-def _tunnelled(address: ipaddress.IPv6Address, low: ipaddress.IPv4Address) -> Iterator[ipaddress.IPv4Address]:
-    """The IPv4 addresses that routers may unwrap from a global address. Teredo's are in a range that is not global."""
-    if address.sixtofour:
-        yield address.sixtofour
-    if int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
-        yield low
 
 
 def _bare(host: str) -> str:

@@ -33,7 +33,7 @@ V4_SPECIAL = [ipaddress.IPv4Network(each) for each in (
 """Not globally reachable, or no unicast: IANA's registry for IPv4, read on 2026-11-29."""
 V6_SPECIAL = [ipaddress.IPv6Network(each) for each in (
     "::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:2::/48", "2001:db8::/32",
-    "3fff::/20", "5f00::/16", "4000::/3", "8000::/2", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+    "2002::/16", "3fff::/20", "5f00::/16", "4000::/3", "8000::/2", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )]  # fmt: skip
 """The same for IPv6, with what is not given out."""
 V4_PUBLIC = ["1.1.1.1", "8.8.8.8", "47.88.1.1", "93.184.216.34", "100.63.255.255", "100.128.0.0", "172.15.255.255",
@@ -55,7 +55,6 @@ def embedding(v4: str) -> Iterator[str]:
     high, low = f"{number >> 16:x}", f"{number & 0xFFFF:x}"
     yield f"::ffff:{v4}"
     yield f"64:ff9b::{high}:{low}"
-    yield f"2002:{high}:{low}::1"
     yield f"2606:2800:21f::5efe:{high}:{low}"
     yield f"2606:2800:21f:0:200:5efe:{high}:{low}"
 
