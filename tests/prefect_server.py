@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
 from storyreel.flows.servers.choose import EphemeralServer, set_prefect_defaults
 from storyreel.flows.servers.packed_database import write_database
@@ -51,16 +50,10 @@ def standing() -> Iterator[str]:
 
 
 def delete_limits(api: str) -> None:
-    """Delete all global concurrency limits of a server."""
-    for limit in json.loads(_ask(f"{api}/v2/concurrency_limits/filter", "POST", b"{}")):
-        _ask(f"{api}/v2/concurrency_limits/{limit['id']}", "DELETE")
-
-
-def _ask(address: str, method: str, body: bytes | None = None) -> bytes:
-    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(asked, timeout=60) as answer:
-        told: bytes = answer.read()
-    return told
+    """Delete all global concurrency limits of a server, asked again while it is busy, as Prefect's client does."""
+    with SyncPrefectClient(api) as client:
+        for limit in client.read_global_concurrency_limits(limit=200):
+            client.delete_global_concurrency_limit_by_name(limit.name)
 
 
 def move_in(home: Path) -> None:
