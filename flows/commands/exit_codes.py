@@ -27,6 +27,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
     }
 )
 """The meaning of each exit code, for the page of commands."""
+_STOPPED = "stopped; what was finished is kept, and the same command continues from there"
 
 
 def exit_code(command: Callable[[], Any], messages: IO[str]) -> int:
@@ -35,6 +36,8 @@ def exit_code(command: Callable[[], Any], messages: IO[str]) -> int:
     try:
         command()
     except SystemExit as done:
+        if done.code == INTERRUPTED:  # typer's, for KeyboardInterrupt
+            _print(messages, _STOPPED)
         return done.code if isinstance(done.code, int) else FAILED
     except StoryboardError as error:
         _print_problems(error, messages)
@@ -43,7 +46,7 @@ def exit_code(command: Callable[[], Any], messages: IO[str]) -> int:
         _print(messages, str(error))
         return _code_of(error)
     except KeyboardInterrupt:
-        _print(messages, "stopped; what was finished is kept, and the same command continues from there")
+        _print(messages, _STOPPED)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # Nothing reads the output any more, and flushing it at exit would fail again.

@@ -159,6 +159,10 @@ def run() -> int:
     else:
         # With Python's threshold of 700 objects, the imports alone begin many collections.
         gc.set_threshold(50_000)
+        import signal
+
+        # As Ctrl-C, while the command has no handler of its own: a run that begins or ends is stopped in order too.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     from storyreel.flows.commands.app import app
     from storyreel.flows.commands.exit_codes import FAILED, exit_code
     from storyreel.flows.output import is_all_written, make_output_plain

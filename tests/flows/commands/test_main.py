@@ -312,6 +312,19 @@ def _assert_prefect_kept_everything(home: Path, flow_run: str) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_before_it_begins_says_so(
+    hello: Path, tmp_path: Path, fresh_environment: dict[str, str], stop: signal.Signals
+) -> None:
+    command = [Path(sys.executable).with_name("storyreel"), "render", "hello.yaml"]
+    run = subprocess.Popen(command, cwd=tmp_path, env=fresh_environment, stderr=subprocess.PIPE, text=True)
+    assert run.stderr and "to make" in run.stderr.readline()
+    run.send_signal(stop)
+    told = run.stderr.read()
+    assert run.wait(30) == 130
+    assert "stopped; what was finished is kept" in told and "Traceback" not in told
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_ends_its_children_and_leaves_nothing_half_written(
     hello: Path, tmp_path: Path, fresh_environment: dict[str, str], stop: signal.Signals
 ) -> None:

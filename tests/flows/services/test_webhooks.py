@@ -138,7 +138,7 @@ def receiving(home: Path, *, is_base64: bool) -> Iterator[Place]:
             yield Place(emulator, found[0], home, ledger, process, is_base64)
         finally:
             ledger.close()
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             said = process.stderr.read()
             code = process.wait(20)
     assert code == 0, said
