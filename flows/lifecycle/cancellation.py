@@ -105,6 +105,7 @@ class StopHandler:
         self._task = asyncio.current_task()
         self._studio: Studio | None = None
         self._on_signal: asyncio.Task[None] | None = None
+        self._recording: asyncio.Timeout | None = None
         self._process: str | None = None
 
     @property
@@ -157,6 +158,8 @@ class StopHandler:
     def on_signal(self) -> None:
         if self._on_signal is None:
             self._on_signal = asyncio.create_task(self._stop_on_signal())
+            if self._recording:
+                self._recording.reschedule(asyncio.get_running_loop().time() + self._recording_seconds)
 
     async def _stop_on_signal(self) -> None:
         self.stop(await self._reason_without_request())
@@ -257,15 +260,25 @@ class StopHandler:
         for line in self.left:
             get_run_logger().warning(line)
         try:
-            deployed = _HANDOVER_SECONDS if reason is StopReason.HANDED_OVER else _DEPLOYED_SECONDS
-            seconds = deployed if self._is_deployed else PATIENCE
-            async with current_server().while_answering(), asyncio.timeout(seconds):
+            recording = self._recording = asyncio.timeout(self._recording_seconds)
+            async with current_server().while_answering(), recording:
                 return Stopped(reason, (*self.summary, *self.left), await self._record_state(reason))
             raise TimeoutError("the server does not answer")
         except (httpx.HTTPError, TimeoutError) as error:
             state = reason.name.lower().replace("_", " ")
             get_run_logger().warning("the state of this run could not be recorded as %s: %s", state, error)
             return Stopped(reason, (*self.summary, *self.left))
+
+    @property
+    def _recording_seconds(self) -> float:
+        """Time for the server to store how the run ended."""
+        if not self._is_deployed:
+            return PATIENCE
+        if self.reason is StopReason.CANCELLED:
+            return _DEPLOYED_SECONDS
+        # What serves it cancels a run that does not end soon after it was told to.
+        is_told = self._on_signal is not None or self.reason is StopReason.HANDED_OVER
+        return _HANDOVER_SECONDS if is_told else _DEPLOYED_SECONDS
 
     async def _record_state(self, reason: StopReason) -> State[Any] | None:
         """Record the state; returns it if the run ends in it, None if the run continues elsewhere."""

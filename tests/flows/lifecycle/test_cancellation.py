@@ -17,6 +17,7 @@ import prefect
 import pytest
 from packaging.version import Version
 from prefect import Flow, State, flow, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import run_flow
@@ -155,6 +156,35 @@ async def test_the_end_of_a_run_is_recorded_by_a_slow_server_if_no_signal_ends_i
     with pytest.raises(Stopped):
         await run_flow(film, run)
     assert (await states_of(run))[-1] == recorded
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_a_lost_run_whose_process_is_told_to_end_waits_no_longer_for_a_slow_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`storyreel serve` cancels what has not ended 25 s after Ctrl-C: nothing would continue it."""
+    monkeypatch.setattr(cancellation, "pause_after", lambda _: 0.1)
+    monkeypatch.setattr(cancellation, "_HANDOVER_SECONDS", 0.2)
+
+    record = PrefectClient.set_flow_run_state
+
+    async def record_late(client: PrefectClient, run: UUID, state: State, force: bool = False) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(10)
+        return await record(client, run, state, force)
+
+    @flow
+    @stoppable
+    async def film() -> None:
+        async with get_client() as client:
+            await client.set_flow_run_state(run.id, Crashed(message="no heartbeat for 90 s"), force=True)
+        slow.setattr(PrefectClient, "set_flow_run_state", record_late)
+        await asyncio.sleep(60)
+
+    run = await deployed_run(film, "counted as lost and stopped")
+    with pytest.raises(Stopped, match="counted this run as lost"), pytest.MonkeyPatch.context() as slow:
+        await run_flow(film, run)
+    assert (await states_of(run))[-1] == "Crashed", "an automation has another process continue it"
 
 
 @pytest.mark.usefixtures("prefect_server")
