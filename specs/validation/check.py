@@ -108,7 +108,7 @@ def _names(storyboard: Storyboard) -> Iterator[Problem]:
             yield from _unknown(storyboard, (*path, "dialogue", number), "speaker", line.speaker, cast)
         for number, over in enumerate(shot.narration):
             at = (*path, "narration", number, "speaker")
-            yield from _unknown(storyboard, at, "speaker", over.speaker, {*cast, NARRATOR})
+            yield from _unknown(storyboard, at, "speaker", over.speaker, dict.fromkeys((*cast, NARRATOR)))
 
 
 def _shots_and_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotDefaults]]:
@@ -137,8 +137,6 @@ def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
 
 def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
     """Message and hint for each `{name}` in a text that is neither a cast member nor a location."""
-    if "{" not in text:
-        return
     for found in _BRACES.finditer(text):
         if unicodedata.normalize("NFC", found[1]) not in storyboard.names:
             known = storyboard.names
@@ -163,9 +161,8 @@ def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, KeyPath, st
             yield path, ("action",), shot.action
             if shot.edit:
                 yield path, ("edit", "instruction"), shot.edit.instruction
-        camera = shot.camera
-        yield path, ("camera", "angle"), camera.angle
-        yield path, ("camera", "lens"), camera.lens
+        yield path, ("camera", "angle"), shot.camera.angle
+        yield path, ("camera", "lens"), shot.camera.lens
         for number, line in enumerate(shot.dialogue):
             yield path, ("dialogue", number, line.speaker), line.line
             yield path, ("dialogue", number, "delivery"), line.delivery

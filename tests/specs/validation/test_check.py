@@ -28,6 +28,7 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("cast: [mira, mira]", "`mira` is in the shot twice (once is enough)"),
         ("location: see", "unknown location `see` (did you mean `sea`?)"),
         ("dialogue: [{tim: Hi}]", "unknown speaker `tim` (did you mean `tom`?)"),
+        ("narration: {line: Hi, speaker: xenia}", "unknown speaker `xenia` (known are `mira`, `tom` and `narrator`)"),
         ("dialogue: [{tom: 'Hi {mria}'}]", "`{mria}` is neither cast nor location (did you mean `mira`?)"),
         ("camera: {angle: 'over {tom s shoulder}'}", "`{tom s shoulder}` is neither cast nor location (known are"),
         ("takes: 2, circled: 3", "take 3 is circled, but there are 2 (circle one of them"),
