@@ -88,7 +88,8 @@ def require_settled(settlements: Sequence[Settlement]) -> None:
         next = f"{command} --buy-again{'' if purchase.task else ', or --never-made if it was not charged'}"
     else:
         likely = shlex.quote(candidates[0].task) if len(candidates) == 1 else "ID"
-        hint = f"look at your account on the pages of {provider}"
+        lists = ", or at the tasks that --json lists" if len(candidates) > 1 else ""
+        hint = f"look at your account on the pages of {provider}{lists}"
         next = f"{command} --attach {likely}, or --never-made, or --buy-again"
     number = "1 order is" if len(still) == 1 else f"{len(still)} orders are"
     raise RunFailed(f"{number} still unknown, and not ordered again", hint=hint, next=next)

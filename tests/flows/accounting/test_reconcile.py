@@ -194,6 +194,7 @@ def test_each_decision_is_told_in_a_line_and_what_is_open_stays_so(
     assert told.returncode == 1
     assert [line.split(" (")[0] for line in told.stdout.splitlines()] == ["Two Rooms 1B take 1", "Two Rooms 1A take 1"]
     assert told.stdout.count("lists 2 tasks that could be it") == 2
+    assert "or at the tasks that --json lists" in told.stderr
     assert "2 orders are still unknown, and not ordered again" in told.stderr
     assert all(shop.find(order.order.key).state is State.UNKNOWN for order in orders)
     task = dashscope.accepted[0].task
