@@ -40,7 +40,7 @@ class Delivery:
         self.folder = folder
         self._source, self._bucket = source, bucket
         self._fetched: dict[str, tuple[FileState, _Mark]] = {}
-        """What was fetched, as it was there and as it was here then."""
+        """The files that were fetched, with their states in the bucket and their marks here at that time."""
 
     def destination(self, name: str) -> Path | str:
         """The place of a file of the film after delivery: an absolute path, or an address."""
@@ -112,7 +112,7 @@ _Mark = tuple[int, ...]
 
 
 def _mark(file: Path) -> _Mark:
-    """Another one if the file was replaced or written to."""
+    """The mark of a file: another one once the file was replaced or written to."""
     status = file.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 

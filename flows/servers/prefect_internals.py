@@ -110,7 +110,7 @@ def outlast_deployment_slot() -> Iterator[None]:
 
 
 def pass_for_prefects(handler: Any) -> Any:
-    """Have Prefect take `handler`, which SIGTERM has, for its own handler of SIGTERM; returns the one that it had.
+    """Make Prefect treat `handler`, the present one of SIGTERM, as its own; returns the one that it treated so before.
 
     A runner announces what its SIGTERM is for, and a run acknowledges that only while Prefect's own handler is
     installed. Without it `prefect flow-run execute` kills a run at once that is to be handed over, and a run that is

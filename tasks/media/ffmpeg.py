@@ -35,7 +35,7 @@ PATIENCE = 0.5
 _ALWAYS = "-y -hide_banner -nostdin -nostats -v error -progress pipe:1 -filter_complex_threads 1"
 
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
-"""What ffmpeg says of a disk or a quota that is full."""
+"""The words of ffmpeg for a full disk and a full quota."""
 
 _KEPT_LINES, _KEPT_LETTERS = 12, 400
 """Last lines of ffmpeg's output in an error, and first characters of each: ffmpeg repeats whole filter graphs."""

@@ -1,4 +1,4 @@
-"""What requests are made of: what all of a film have in common, and what was planned before for one of its shots."""
+"""The materials of requests: those that all of a film share, and the pictures, speech and takes for one shot."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FileDigest = Callable[[Path], str]
 
 
 class Materials(NamedTuple):
-    """What all requests of a film are made of."""
+    """The storyboard, files and settings that all requests of a film are made of."""
 
     storyboard: Storyboard
     digest: FileDigest
     files: LocalFileChecks
     """Opens each local file once."""
     known: dict[Hashable, tuple[Attachment, ...]]
-    """The references that were built before, for shots that show the same."""
+    """The references that were built before, by all that they depend on: shots that show the same share them."""
     has_bucket: bool = False
     """Whether the user has a bucket that services can download from."""
     font: Path | None = None
@@ -33,7 +33,7 @@ class Materials(NamedTuple):
     def of(
         cls, storyboard: Storyboard, digest: FileDigest, *, has_bucket: bool = False, font: Path | None = None
     ) -> Materials:
-        """The materials of a film, of which nothing was looked at before."""
+        """The materials of a film, with no file opened and no reference built yet."""
         return cls(storyboard, digest, LocalFileChecks(), {}, has_bucket, font)
 
 

@@ -34,7 +34,7 @@ _MIDDLES = {"small": (80, 80), "large": (190, 130)}
 """Height above and below the middle that is left free for words there: three lines with a smaller one below, and in a
 wide frame two. In an upright one phones may move them up."""
 _UP = 0.05
-"""Of its height."""
+"""The part of an upright frame's height by which words in the middle may be moved up."""
 
 
 class Rows(NamedTuple):
@@ -49,7 +49,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, board: Board, canvas: Canvas, foot: int) -> Rows:
-        """The rows above `foot`; of those above and below words in the middle the more are for the action."""
+        """The rows above `foot`. The action gets the larger part, if words in the middle part them."""
         top = canvas.safe.y + canvas.px(62)
         if not board.crossed:
             return cls(top, foot, top, foot)
