@@ -70,6 +70,12 @@ def test_the_readme_is_read_in_two_minutes() -> None:
     assert 700 <= len(README.read_text().split()) <= 900
 
 
+def test_modules_are_as_short_as_contributing_asks() -> None:
+    modules = [module for room in ("flows", "specs", "tasks") for module in (ROOT / room).rglob("*.py")]
+    assert "a module has fewer than 400 lines" in (ROOT / "CONTRIBUTING.md").read_text() and modules
+    assert [name_of(module) for module in modules if len(module.read_text().splitlines()) >= 400] == []
+
+
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "uv run pytest" in (ROOT / ".ci" / "run").read_text()
 
