@@ -66,6 +66,8 @@ def write_database(place: Path) -> bool:
     """
     new = place.with_name(f"{place.name}.{uuid4().hex}.new")
     try:
+        # Prefect makes its folder, but none around it, and its server then does not start (3.9.1).
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(sqlite3.connect(new)) as database:
             # As Prefect has it. Two servers that start at once would keep each other from changing it.
             database.execute("PRAGMA journal_mode = WAL")

@@ -123,5 +123,10 @@ def test_a_run_of_ones_own_looks_for_automations_where_there_may_be_some(
     assert may_have_automations()
 
 
+def test_the_folders_around_it_are_made_as_prefect_makes_its_own_alone(tmp_path: Path) -> None:
+    assert write_database(tmp_path / "missing" / "prefect" / "prefect.db")
+
+
 def test_a_folder_that_cannot_be_written_is_prefects_matter(tmp_path: Path) -> None:
-    assert not write_database(tmp_path / "missing" / "prefect.db")
+    (tmp_path / "file").touch()
+    assert not write_database(tmp_path / "file" / "prefect.db")
