@@ -158,8 +158,8 @@ class StopHandler:
     def on_signal(self) -> None:
         if self._on_signal is None:
             self._on_signal = asyncio.create_task(self._stop_on_signal())
-            if self._recording:
-                self._recording.reschedule(asyncio.get_running_loop().time() + self._recording_seconds)
+            if self._recording and (end := self._recording.when()):
+                self._recording.reschedule(min(end, asyncio.get_running_loop().time() + self._recording_seconds))
 
     async def _stop_on_signal(self) -> None:
         self.stop(await self._reason_without_request())
