@@ -19,8 +19,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from uuid import uuid4
 
-REVISION = "a3b9c7d2e5f1"
-"""Revision of the packed database: the last of Prefect 3.8.8."""
+REVISION = "27d8f4e1a6c9"
+"""Revision of the packed database: the last of Prefect 3.9.1."""
 _TEXT = Path(__file__).with_name("prefect_database.sql")
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 """Endings of the files of a database. SQLite would apply what another database has left in one of them."""

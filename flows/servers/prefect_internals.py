@@ -1,4 +1,4 @@
-"""Every private or undocumented name of Prefect that flows use, one small piece each (3.8.8 to 3.9.1).
+"""Every private or undocumented name of Prefect that flows use, one small piece each (3.9.1).
 
 Each says what it replaces and why the public way does not do. tests/flows/servers/test_prefect_internals.py says what
 breaks when a name is gone. One more is in `storyreel.tasks.result_cache`: tags that are set in `compute_key`.
