@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from storyreel.specs.language.models import Format, Look
 from storyreel.specs.language.titles import CARDS, Card, Credits
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
 from storyreel.specs.storyboard import Shot, ShotDefaults, Storyboard
@@ -25,6 +26,11 @@ _PLACEHOLDERS: Mapping[str, str | int] = {"title": "untitled", "storyboard": 1, 
 
 _OF_CARDS = frozenset(Card.model_fields) | frozenset(Credits.model_fields)
 _OF_SHOTS_ALONE = frozenset(Shot.model_fields) - frozenset(ShotDefaults.model_fields)
+
+_OF_FILM: Mapping[str | int, str] = {
+    **dict.fromkeys(Format.model_fields, "format"), **dict.fromkeys(Look.model_fields, "look"),
+}  # fmt: skip
+"""The sections of the film that hold what is often looked for in shots, by key."""
 
 Edits = Mapping[KeyPath, Node | None]
 """The node to put at a path; None to remove what is there."""
@@ -42,6 +48,10 @@ def _explain_key(path: KeyPath) -> Text | None:
     if path[-3:-2] == ("shots",) and path[-1] in _OF_CARDS:
         key = "card" if path[-1] in Card.model_fields else "credits"
         return f"`{path[-1]}` is a key of `{key}`", f"write it inside: `{key}: {{{path[-1]}: …}}`"
+    is_of_shots = path[-2:-1] == ("defaults",) or path[-3:-2] == ("shots",)
+    if (section := _OF_FILM.get(path[-1])) and (is_of_shots or len(path) == 1):
+        wanted = "the shot's `action` says what happens; for the whole film write" if path[-1] == "prompt" else "write"
+        return f"`{path[-1]}` is a key of `{section}`", f"{wanted} `{section}: {{{path[-1]}: …}}`"
     if path[-1] == "ambience":
         return "`ambience` is a key of scenes, or of a film without any", "write it beside the `scene`"
     if path[-1] == "sheet":

@@ -107,6 +107,13 @@ shots:
         ("format: {fps: 31}\n", "3:15: `fps` is `31`: not a frame rate (use one of 12,"),
         ("ending: dissolve\n", "3:9: `ending` is `dissolve` (write `cut` or `fade`)"),
         ("provider: apiyi\n", "3:1: `provider` is a key of shots (write it in a shot, or for all shots as `defaults:"),
+        ("aspect_ratio: 9:16\n", "3:1: `aspect_ratio` is a key of `format` (write `format: {aspect_ratio: …}`)"),
+        ("defaults: {resolution: 480p}\n", "3:12: `resolution` is a key of `format` (write `format: {resolution: …}`)"),
+        ("shots: [{shot: 1, action: x, fps: 25}]\n", "3:30: `fps` is a key of `format` (write `format: {fps: …}`)"),
+        (
+            "shots: [{shot: 1, action: x, prompt: y}]\n",
+            "3:30: `prompt` is a key of `look` (the shot's `action` says what happens; for the whole film write `look: {",
+        ),
         ("defaults: {camera: zoom}\n", "3:20: `camera` is `zoom` (write `static`,"),
         ("defaults: {camera: {move: zoom}}\n", "3:27: `move` is `zoom` (write `static`,"),
         ("look: [a]\n", "3:7: `look` must have a bare `prompt`, or keys of its own (known are `prompt` and `avoid`)"),
