@@ -112,7 +112,7 @@ shots:
         ("shots: [{shot: 1, action: x, fps: 25}]\n", "3:30: `fps` is a key of `format` (write `format: {fps: …}`)"),
         (
             "shots: [{shot: 1, action: x, prompt: y}]\n",
-            "3:30: `prompt` is a key of `look` (the shot's `action` says what happens; for the whole film write `look: {",
+            "3:30: `prompt` is a key of `look` (the shot's `action` says what happens; for the whole film write `look",
         ),
         ("defaults: {camera: zoom}\n", "3:20: `camera` is `zoom` (write `static`,"),
         ("defaults: {camera: {move: zoom}}\n", "3:27: `move` is `zoom` (write `static`,"),
