@@ -105,7 +105,8 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         ),
         "serve": Listed(
             "deployments.deploy",
-            "Render films on this machine, on a schedule or on request, for as long as the command runs.",
+            "Render films on this machine, on a schedule or on request, for as long as the command runs. Prints the "
+            "log of its runs.",
         ),
         "deploy": Listed(
             "deployments.deploy",

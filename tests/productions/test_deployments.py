@@ -95,6 +95,7 @@ def test_this_machine_serves_and_plays_a_film_until_it_is_told_to_end(team: Team
     run = team.wait(lambda: _runs(team, made))[0]
     assert team.wait_for(run, "Completed", "Failed", "Crashed").name == "Completed"
     assert probe(team.folder / "renders" / "weekly" / "sequence.mp4").frames == 12
+    assert "Finished in state Completed" in log.read_text(), "the log of a run is printed"
     # Of the latest run: the link of a film that a later one has replaced plays nothing.
     play = team.wait(lambda: next(filter(is_played, _links(server, "storyreel-weekly-film")), None))
     serving.send_signal(signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -119,9 +120,12 @@ def serve(
     reset: chosen.Reset = False,
     yes: chosen.Yes = False,
 ) -> None:
-    """Render films on this machine, on a schedule or on request, for as long as the command runs."""
+    """Render films on this machine, on a schedule or on request, for as long as the command runs. Prints the log of its
+    runs.
+    """
     from storyreel.flows.servers.choose import set_prefect_defaults
 
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
     set_prefect_defaults()
     named = chosen.film_options(
         storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
