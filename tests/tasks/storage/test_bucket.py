@@ -88,6 +88,24 @@ def test_a_large_file_is_uploaded_in_parts_and_complete(bucket: str, tmp_path: P
     assert (tmp_path / "back.mp4").read_bytes() == large.read_bytes()
 
 
+def test_what_is_there_is_not_uploaded_again(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads: list[str] = []
+    put_file = s3fs.S3FileSystem.put_file
+
+    def counted(self: s3fs.S3FileSystem, source: str, to: str, **options: object) -> None:
+        uploads.append(to)
+        put_file(self, source, to, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "put_file", counted)
+    shared, film = Bucket(bucket + "again"), tmp_path / "film.mp4"
+    for content in (b"", b"picture", bytes(PARTS)):
+        for version in (content, content, content[:-1] + b"x", content[:-1] + b"x"):
+            film.write_bytes(version)
+            shared.put(film, "film.mp4")
+    assert len(uploads) == 2 * 3
+    assert shared.read("film.mp4", PARTS) == film.read_bytes()
+
+
 @pytest.mark.parametrize("step", ["before 1", "before 3", "before 5"], ids=["at first", "between parts", "at last"])
 def test_a_killed_upload_leaves_no_partial_file(bucket: str, tmp_path: Path, step: str) -> None:
     large = tmp_path / "large.mp4"
