@@ -57,7 +57,7 @@ class Composition(NamedTuple):
     overlaid: Mapping[int, OverlaidClip] = MappingProxyType({})
     """The pieces with words over them, by the frame of the film at which each begins."""
     sound: FilmSound = PLAIN
-    """What is heard besides the clips."""
+    """The music, ambience and level of the film, besides its clips."""
     texts: Sequence[TextTrack] = ()
     """The tracks of subtitles."""
 
