@@ -20,7 +20,7 @@ from storyreel.flows.production.film_folder import (
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import HOME
-from storyreel.tasks.storage.bucket import Bucket, BucketError, FileState
+from storyreel.tasks.storage.bucket import Bucket, BucketError
 from storyreel.tasks.storage.disk import in_words, try_folder
 
 _FIRST, _LAST = "sequence.mp4", MANIFEST
@@ -39,8 +39,6 @@ class Delivery:
     def __init__(self, folder: Path, source: FilmSource, bucket: Bucket | None = None) -> None:
         self.folder = folder
         self._source, self._bucket = source, bucket
-        self._fetched: dict[str, tuple[FileState, _Mark]] = {}
-        """The files that were fetched, with their states in the bucket and their marks here at that time."""
 
     def destination(self, name: str) -> Path | str:
         """The place of a file of the film after delivery: an absolute path, or an address."""
@@ -68,7 +66,7 @@ class Delivery:
         files = {file.name: file for file in self.folder.iterdir() if file.is_file() and not file.name.startswith(".")}
         before = subtitle_files(self._bucket.url)
         for name in sorted(files, key=lambda name: (name != _FIRST, name == _LAST, name)):
-            self._put(name)
+            self._bucket.keep(name, files[name])
         for name in {*_OPTIONAL, *before}:
             if name not in files:
                 self._bucket.remove(name)
@@ -76,14 +74,8 @@ class Delivery:
     def deliver_files(self, names: Iterable[str]) -> None:
         """Copy these files, named within the folder, to the bucket. Raises BucketError."""
         for name in names if self._bucket else ():
-            self._put(name)
-
-    def _put(self, name: str) -> None:
-        assert self._bucket
-        known = self._fetched.get(name)
-        if known and known[0].version and known == (self._bucket.state(name), _mark(self.folder / name)):
-            return  # It is there.
-        self._bucket.put(self.folder / name, name)
+            assert self._bucket
+            self._bucket.keep(name, self.folder / name)
 
     def fetch(self, name: str, size: int) -> None:
         """Copy a file that was delivered to the bucket into the folder, if it has so many bytes and can be had.
@@ -91,9 +83,8 @@ class Delivery:
         No two signatures have the same bytes: a film in which nothing has changed stays as it was delivered.
         """
         with suppress(BucketError):  # The film is made again; its delivery reports a bucket that cannot be reached.
-            state = self._bucket.state(name) if self._bucket else None
-            if self._bucket and state and state.size == size and self._bucket.get(name, self.folder / name):
-                self._fetched[name] = state, _mark(self.folder / name)
+            if self._bucket and self._bucket.size(name) == size:
+                self._bucket.get(name, self.folder / name)
 
     def remove_deliverables(self, kept: Iterable[str]) -> dict[str, str]:
         """Remove the deliverables of the film there that are none of it any more; called before its manifest is
@@ -106,15 +97,6 @@ class Delivery:
                 else:
                     (self.folder / file).unlink(missing_ok=True)
         return {name: files[0] for name, files in earlier.items() if name in set(kept) and files}
-
-
-_Mark = tuple[int, ...]
-
-
-def _mark(file: Path) -> _Mark:
-    """The mark of a file: another one once the file was replaced or written to."""
-    status = file.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def try_destination(out: str | Path | None, source: FilmSource, plan: Plan, home: Home) -> str | Path:

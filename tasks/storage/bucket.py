@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -99,21 +99,20 @@ class Bucket:
         return state.size if state else None
 
     def put(self, file: Path, name: str) -> None:
-        """Upload a file, replacing an existing one, unless exactly that is there. Raises BucketError."""
+        """Upload a file, replacing an existing one. Raises BucketError."""
         sent = file.stat().st_size
-        with suppress(BucketError):  # Who may write does not always see what is missing.
-            if self._holds(name, sent, partial(_parts_of, file)):
-                return
         with self._opened(name, f"did not take {file.name}") as (system, place):
             _write(system, place, lambda to: system.put_file(str(file), to, **_in_parts(system)))
         arrived = self.size(name)
         if arrived != sent:
             raise BucketUnavailable(f"{self} did not take all of {file.name}: it has {arrived} of {sent} bytes")
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Store content under a name that stands for it, unless exactly that is there. Raises BucketError."""
-        parts = (content[at : at + _S3_PART] for at in range(0, len(content), _S3_PART))
-        if self._holds(name, len(content), lambda: parts):
+    def keep(self, name: str, content: bytes | Path) -> None:
+        """Store content, or that of a file, unless exactly that is there. Raises BucketError."""
+        if self._holds(name, content):
+            return
+        if isinstance(content, Path):
+            self.put(content, name)
             return
         with self._opened(name, f"did not take {name}") as (system, place):
             _write(system, place, lambda to: system.pipe_file(to, content, **_in_parts(system)))
@@ -121,9 +120,10 @@ class Bucket:
         if arrived != len(content):
             raise BucketUnavailable(f"{self} did not take all of {name}: it has {arrived} of {len(content)} bytes")
 
-    def _holds(self, name: str, size: int, parts: Callable[[], Iterable[bytes]]) -> bool:
-        """Whether a file has the content that is in these parts of an upload, by the tag that S3 computes of it; False
-        if the bucket gives no such tag."""
+    def _holds(self, name: str, content: bytes | Path) -> bool:
+        """Whether a file has this content, or that of a file, by the tag that S3 computes of it; False if the bucket
+        gives no such tag."""
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
         with self._opened(name, "cannot be read") as (system, place):
             system.invalidate_cache(place)
             try:
@@ -131,7 +131,7 @@ class Bucket:
             except (FileNotFoundError, NotADirectoryError):
                 return False
         tag = str(found.get("ETag", "")).strip('"')
-        return found["size"] == size and bool(tag) and tag in _tags(parts())
+        return found["size"] == size and bool(tag) and tag in _tags(content)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, replacing an existing one. Raises BucketError."""
@@ -249,19 +249,13 @@ def _copy(system: Any, place: str, into: Path, most: int) -> bool:
     return True
 
 
-def _parts_of(file: Path) -> Iterator[bytes]:
-    """The content of a file in the parts in which S3 is sent it."""
-    with file.open("rb") as content:
-        while part := content.read(_S3_PART):
-            yield part
-
-
-def _tags(parts: Iterable[bytes]) -> tuple[str, str]:
+def _tags(content: bytes | Path) -> tuple[str, str]:
     """The tags of content in S3: its MD5, and that of the MD5s of its parts if it was sent in such."""
     whole, digests = hashlib.md5(usedforsecurity=False), list[bytes]()
-    for part in parts:
-        whole.update(part)
-        digests.append(hashlib.md5(part, usedforsecurity=False).digest())
+    with content.open("rb") if isinstance(content, Path) else BytesIO(content) as source:
+        while part := source.read(_S3_PART):
+            whole.update(part)
+            digests.append(hashlib.md5(part, usedforsecurity=False).digest())
     return whole.hexdigest(), f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 

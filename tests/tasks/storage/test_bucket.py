@@ -101,7 +101,7 @@ def test_what_is_there_is_not_uploaded_again(bucket: str, tmp_path: Path, monkey
     for content in (b"", b"picture", bytes(PARTS)):
         for version in (content, content, content[:-1] + b"x", content[:-1] + b"x"):
             film.write_bytes(version)
-            shared.put(film, "film.mp4")
+            shared.keep("film.mp4", film)
     assert len(uploads) == 2 * 3
     assert shared.read("film.mp4", PARTS) == film.read_bytes()
 
